@@ -1,0 +1,225 @@
+"""What Freshline needs of a Debezium configuration: what is missing is added, what contradicts is a mistake."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from connectors.config_file import ConfigFile
+from connectors.mistakes import Mistake
+from schemas.contract import Contract, TableContract
+from schemas.template import PLACEHOLDER
+
+POSTGRES: Final = "io.debezium.connector.postgresql.PostgresConnector"
+JSON: Final = "org.apache.kafka.connect.json.JsonConverter"
+HEARTBEATS: Final = "__debezium-heartbeat"
+
+FIXED: Final[Mapping[str, tuple[str, str]]] = {
+    "connector.class": (POSTGRES, "it is the connector of plugin postgres"),
+    "plugin.name": ("pgoutput", "it is the decoder that carries the beats"),
+    "key.converter": (JSON, "the stream job reads JSON"),
+    "value.converter": (JSON, "the stream job reads JSON"),
+    "tombstones.on.delete": ("true", "a delete must end the key in Kafka too"),
+    "provide.transaction.metadata": ("true", "it orders the changes within one transaction"),
+    "skipped.operations": ("none", "a truncate must empty the index too"),
+    "errors.tolerance": ("none", "a skipped error would lose a change silently"),
+    "event.processing.failure.handling.mode": ("fail", "a skipped event would lose a change silently"),
+    "unavailable.value.placeholder": (PLACEHOLDER, "it is how a value that was not sent is told from data"),
+    "topic.naming.strategy": (
+        "io.debezium.schema.SchemaTopicNamingStrategy",
+        "topics are <source>.<schema>.<table>",
+    ),
+    "topic.delimiter": (".", "topics are <source>.<schema>.<table>"),
+    "topic.transaction": ("transaction", "its topic is <source>.transaction"),
+    "topic.heartbeat.prefix": (HEARTBEATS, f"its topic is {HEARTBEATS}.<source>"),
+}
+"""Option -> the only value Freshline works with, and why."""
+
+DEFAULTS: Final[Mapping[str, str]] = {
+    "key.converter.schemas.enable": "false",
+    "value.converter.schemas.enable": "false",
+    "decimal.handling.mode": "string",
+    "publication.autocreate.mode": "filtered",
+    "poll.interval.ms": "50",
+    "tasks.max": "1",
+}
+"""Used where the file does not say."""
+
+_RESHAPING = (
+    "ExtractNewRecordState",
+    "EventRouter",
+    "ExtractField$Value",
+    "ExtractField$Key",
+    "Flatten$Value",
+)
+_RENAMING = (
+    "RegexRouter",
+    "ByLogicalTableRouter",
+    "TimestampRouter",
+    "ContentBasedRouter",
+    "PartitionRouting",
+)
+_SECRET = re.compile(
+    r"(?i)(password|passwd|passphrase|secret|token|credential|jaas|api[._-]?key|private[._-]?key)"
+)
+_REFERENCE = re.compile(r"\$\{[a-z][\w.-]*:[^}]+\}", re.IGNORECASE)
+_EMIT = re.compile(r"pg_logical_emit_message\s*\(\s*(true|false)\s*,\s*'([^']*)'", re.IGNORECASE)
+
+
+def effective(contract: Contract, options: Mapping[str, str]) -> dict[str, str]:
+    """The configuration that runs: the file's options, and what Freshline needs where the file is silent."""
+    return _effective(contract.source, list(contract.tables), options)
+
+
+def _effective(source: str, tables: list[str], options: Mapping[str, str]) -> dict[str, str]:
+    ours = {name: value for name, (value, _) in FIXED.items()} | dict(DEFAULTS)
+    ours |= {
+        "topic.prefix": source,
+        "slot.name": f"freshline_{source}",
+        "publication.name": f"freshline_{source}",
+    }
+    if not any(option.startswith(("table.", "schema.")) for option in options):
+        ours["table.include.list"] = ",".join(re.escape(table) for table in tables)
+    prefix = beat_prefix(options)
+    if prefix is not None and not any(option.startswith("message.prefix.") for option in options):
+        ours["message.prefix.include.list"] = re.escape(prefix)
+    return {**ours, **options, "name": source}
+
+
+def beat_prefix(options: Mapping[str, str]) -> str | None:
+    """The prefix of the logical messages that the heartbeat writes, None where it writes none."""
+    found = _EMIT.search(options.get("heartbeat.action.query", ""))
+    return found[2] if found else None
+
+
+def is_secret(option: str) -> bool:
+    """Whether an option's value must be a reference and never be shown."""
+    return _SECRET.search(option) is not None
+
+
+def check(
+    source: str, slo: float | None, tables: Mapping[str, TableContract], config: ConfigFile
+) -> list[Mistake]:
+    """Everything in a configuration that contradicts the contract or what Freshline depends on.
+
+    `slo` is in seconds, None where the contract's own is not usable.
+    """
+    mistakes = [
+        *_fixed(source, config),
+        *_secrets(config),
+        *_transforms(config),
+        *_beats(source, slo, config),
+    ]
+    mistakes += [*_captured(tables, config), *_columns(tables, config)]
+    return mistakes
+
+
+def _fixed(source: str, config: ConfigFile) -> Iterator[Mistake]:
+    needed = dict(FIXED)
+    needed |= {
+        name: (source, "connector and topics carry the source's name") for name in ("topic.prefix", "name")
+    }
+    for option, (value, why) in needed.items():
+        found = config.options.get(option, value)
+        if found.lower() != value.lower():
+            yield config.mistake(option, f"is {found!r}", f"make it {value!r} or leave it out: {why}")
+    if config.options.get("decimal.handling.mode") == "precise":
+        yield config.mistake(
+            "decimal.handling.mode", "writes numbers as bytes", "make it 'string' or leave it out"
+        )
+
+
+def _secrets(config: ConfigFile) -> Iterator[Mistake]:
+    for option, value in config.options.items():
+        if is_secret(option) and value and not _REFERENCE.fullmatch(value):
+            todo = (
+                "refer to it: ${env:NAME} or ${file:/path:key}, and change the secret that was written here"
+            )
+            yield config.mistake(option, "holds a secret in clear text", todo)
+
+
+def _transforms(config: ConfigFile) -> Iterator[Mistake]:
+    for name in filter(None, (name.strip() for name in config.options.get("transforms", "").split(","))):
+        kind = config.options.get(f"transforms.{name}.type", "")
+        if kind.endswith(_RESHAPING):
+            what = "changes the shape of events, so positions and deletes are lost"
+            yield config.mistake(f"transforms.{name}.type", what, f"take {name!r} out of transforms")
+        elif kind.endswith(_RENAMING):
+            what = "sends events to topics Freshline does not read"
+            yield config.mistake(f"transforms.{name}.type", what, f"take {name!r} out of transforms")
+
+
+def _beats(source: str, slo: float | None, config: ConfigFile) -> Iterator[Mistake]:
+    option = "heartbeat.action.query"
+    right = f"SELECT pg_logical_emit_message(true, 'freshline.{source}', '')"
+    found = _EMIT.search(config.options.get(option, ""))
+    if found is None:
+        yield config.mistake(option, "writes no beat, so freshness cannot be known", f'write "{right}"')
+    elif found[1].lower() != "true":
+        yield config.mistake(
+            option, "the beat is not transactional, so it has no commit time", f'write "{right}"'
+        )
+    elif source not in found[2]:
+        yield config.mistake(option, f"the prefix {found[2]!r} is not this source's own", f'write "{right}"')
+    else:
+        yield from _heard(found[2], config)
+    yield from _interval(slo, config)
+
+
+def _heard(prefix: str, config: ConfigFile) -> Iterator[Mistake]:
+    include, exclude = "message.prefix.include.list", "message.prefix.exclude.list"
+    todo = f"let {prefix!r} pass"
+    if include in config.options and not _matches(config.options[include], prefix):
+        yield config.mistake(include, "leaves out the beat", todo)
+    if _matches(config.options.get(exclude, ""), prefix):
+        yield config.mistake(exclude, "leaves out the beat", todo)
+
+
+def _interval(slo: float | None, config: ConfigFile) -> Iterator[Mistake]:
+    option = "heartbeat.interval.ms"
+    text = config.options.get(option, "0")
+    if not text.isdecimal() or int(text) == 0:
+        yield config.mistake(option, "there are no heartbeats, so freshness cannot be known", "make it 1000")
+    elif slo is not None and int(text) > slo * 1000:
+        what = f"a beat every {text} ms cannot show a freshness of {slo:g} s"
+        yield config.mistake(option, what, f"make it {max(1, int(slo * 500))} or less")
+
+
+def _captured(tables: Mapping[str, TableContract], config: ConfigFile) -> Iterator[Mistake]:
+    checks: tuple[tuple[str, Callable[[str], str], bool], ...] = (
+        ("table.include.list", str, True),
+        ("table.exclude.list", str, False),
+        ("schema.include.list", lambda table: table.split(".")[0], True),
+        ("schema.exclude.list", lambda table: table.split(".")[0], False),
+    )
+    for option, name_of, wanted in checks:
+        for table in tables if option in config.options else ():
+            matches = _matches(config.options[option], name_of(table))
+            if matches is None:
+                yield config.mistake(
+                    option, "is not a list of regular expressions", "correct it or leave it out"
+                )
+                break
+            if matches is not wanted:
+                yield config.mistake(
+                    option, f"leaves out {table}, which the contract reads", f"let {table} pass"
+                )
+
+
+def _columns(tables: Mapping[str, TableContract], config: ConfigFile) -> Iterator[Mistake]:
+    for option, wanted in (("column.include.list", True), ("column.exclude.list", False)):
+        names = [f"{table}.{column}" for table, rules in tables.items() for column in sorted(rules.columns())]
+        for name in names if option in config.options else ():
+            if _matches(config.options[option], name) is not wanted:
+                yield config.mistake(
+                    option, f"leaves out {name}, which the contract uses", f"let {name} pass"
+                )
+
+
+def _matches(patterns: str, name: str) -> bool | None:
+    """As Debezium matches: comma-separated, whole name, any case. None where a pattern is no regular expression."""
+    try:
+        return any(
+            re.fullmatch(part.strip(), name, re.IGNORECASE) for part in patterns.split(",") if part.strip()
+        )
+    except re.error:
+        return None

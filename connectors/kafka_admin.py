@@ -1,0 +1,210 @@
+"""What Freshline asks of Kafka itself: topics, offsets, committed offsets, and the messages of small topics."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
+
+from schemas.errors import Misconfigured, Unavailable
+
+T = TypeVar("T")
+Offsets = dict[tuple[str, int], int]
+"""(topic, partition) -> offset."""
+
+_BROKEN_CONFIG = frozenset(
+    {
+        KafkaError.INVALID_CONFIG,
+        KafkaError.INVALID_PARTITIONS,
+        KafkaError.INVALID_REPLICATION_FACTOR,
+        KafkaError.TOPIC_EXCEPTION,
+        KafkaError.POLICY_VIOLATION,
+    }
+)
+
+
+@dataclass(frozen=True)
+class TopicSpec:
+    """A topic as it should be. `config` holds topic options as text; what it leaves out is the broker's default."""
+
+    name: str
+    partitions: int = 1
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+class KafkaAdmin:
+    """Thread-safe. Every call ends within `timeout` seconds: with an answer, or with Unavailable("Kafka")."""
+
+    def __init__(self, bootstrap: str, timeout: float = 10.0) -> None:
+        self._bootstrap = bootstrap
+        self._timeout = timeout
+        self._client = AdminClient(_quiet(bootstrap))
+
+    def ping(self) -> None:
+        """Return if Kafka answers."""
+        self.topics()
+
+    def topics(self) -> dict[str, int]:
+        """Topic -> number of partitions, Kafka's own topics included."""
+        found = _asked(lambda: self._client.list_topics(timeout=self._timeout))
+        return {name: len(topic.partitions) for name, topic in found.topics.items()}
+
+    def create_topics(self, specs: Sequence[TopicSpec]) -> list[str]:
+        """Create those that do not exist; returns their names. Existing ones stay as they are: see `configure`.
+
+        Raises Misconfigured for a topic that Kafka does not accept.
+        """
+        if not specs:
+            return []
+        new = [NewTopic(s.name, s.partitions, replication_factor=-1, config=dict(s.config)) for s in specs]
+        made = _asked(lambda: self._client.create_topics(new, request_timeout=self._timeout))
+        return [name for name, future in made.items() if self._newly(future)]
+
+    def delete_topics(self, names: Sequence[str]) -> None:
+        """Delete those that exist, with all they hold."""
+        there = [name for name in names if name in self.topics()]
+        if there:
+            self._wait(_asked(lambda: self._client.delete_topics(there, request_timeout=self._timeout)))
+
+    def configs(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Topic -> its options as they are in force, the broker's defaults included."""
+        resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+        if not resources:
+            return {}
+        asked = _asked(lambda: self._client.describe_configs(resources, request_timeout=self._timeout))
+        found = self._wait(asked)
+        return {r.name: {name: str(e.value) for name, e in entries.items()} for r, entries in found.items()}
+
+    def configure(self, name: str, config: Mapping[str, str]) -> None:
+        """Set these options of a topic; its others stay. Raises Misconfigured where Kafka does not accept one."""
+        entries = [
+            ConfigEntry(option, value, incremental_operation=AlterConfigOpType.SET)
+            for option, value in config.items()
+        ]
+        resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
+        asked = _asked(
+            lambda: self._client.incremental_alter_configs([resource], request_timeout=self._timeout)
+        )
+        self._wait(asked)
+
+    def begin_offsets(self, topics: Iterable[str]) -> Offsets:
+        """The first offset still kept, of each partition. Topics that do not exist are left out."""
+        return self._offsets(topics, OffsetSpec.earliest())
+
+    def end_offsets(self, topics: Iterable[str]) -> Offsets:
+        """The offset the next message will get, of each partition. Topics that do not exist are left out."""
+        return self._offsets(topics, OffsetSpec.latest())
+
+    def committed(self, group: str) -> Offsets:
+        """The next offset a consumer group will read, where it committed one; empty for an unknown group."""
+        request = [ConsumerGroupTopicPartitions(group)]
+        asked = _asked(
+            lambda: self._client.list_consumer_group_offsets(request, request_timeout=self._timeout)
+        )
+        found = self._wait(asked)[group].topic_partitions
+        return {(p.topic, p.partition): p.offset for p in found if p.offset >= 0}
+
+    def read(self, topic: str, newest: int | None = None) -> Iterator[Message]:
+        """The messages of a topic up to its end as it is now; with `newest`, about that many of each partition.
+
+        The timeout bounds each wait for a next message, so a long topic is read whole but a silent broker is not
+        waited for. Reads outside any consumer group. A topic that does not exist is empty.
+        """
+        begin, end = self.begin_offsets([topic]), self.end_offsets([topic])
+        starts = {at: max(begin[at], end[at] - newest if newest is not None else 0) for at in end}
+        left = {at[1]: end[at] for at in end if starts[at] < end[at]}
+        if not left:
+            return
+        consumer = Consumer(
+            {
+                **_quiet(self._bootstrap),
+                "group.id": "-",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "auto.offset.reset": "earliest",
+            }
+        )
+        try:
+            consumer.assign([TopicPartition(topic, number, starts[topic, number]) for number in left])
+            yield from self._until(consumer, left)
+        finally:
+            consumer.close()
+
+    def _until(self, consumer: Consumer, left: dict[int, int]) -> Iterator[Message]:
+        while left:
+            message = _asked(lambda: consumer.poll(self._timeout))
+            if message is None:
+                raise Unavailable("Kafka", f"no message within {self._timeout:g} s")
+            number, offset, error = message.partition(), message.offset(), message.error()
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                raise Unavailable("Kafka", error.str())
+            if number is None or offset is None or number not in left:
+                continue
+            if error is None and offset < left[number]:
+                yield message
+            if error is not None or offset + 1 >= left[number]:
+                del left[number]
+
+    def _offsets(self, topics: Iterable[str], spec: OffsetSpec) -> Offsets:
+        there = self.topics()
+        request = {
+            TopicPartition(name, number): spec for name in set(topics) for number in range(there.get(name, 0))
+        }
+        if not request:
+            return {}
+        asked = _asked(lambda: self._client.list_offsets(request, request_timeout=self._timeout))
+        return {(p.topic, p.partition): answer.offset for p, answer in self._wait(asked).items()}
+
+    def _newly(self, future: Future[Any]) -> bool:
+        try:
+            self._result(future)
+        except _Exists:
+            return False
+        return True
+
+    def _wait(self, futures: Mapping[Any, Future[Any]]) -> dict[Any, Any]:
+        return {name: self._result(future) for name, future in futures.items()}
+
+    def _result(self, future: Future[Any]) -> Any:
+        return _asked(lambda: future.result(self._timeout))
+
+
+class _Exists(Exception):
+    """The topic is there already."""
+
+
+def _asked(call: Callable[[], T]) -> T:
+    """Run one call of the client; its errors become ours."""
+    try:
+        return call()
+    except KafkaException as error:
+        reason: KafkaError = error.args[0]
+        if reason.code() == KafkaError.TOPIC_ALREADY_EXISTS:
+            raise _Exists from None
+        if reason.code() in _BROKEN_CONFIG:
+            raise Misconfigured(f"Kafka refuses: {reason.str()}") from None
+        raise Unavailable("Kafka", reason.str()) from None
+    except TimeoutError:
+        raise Unavailable("Kafka", "no answer in time") from None
+
+
+def _quiet(bootstrap: str) -> dict[str, Any]:
+    """Client options. librdkafka says nothing by itself: what matters comes back as an error of the call."""
+    return {"bootstrap.servers": bootstrap, "log_level": 0}

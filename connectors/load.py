@@ -1,0 +1,159 @@
+"""Source contracts from their files. Everything wrong in every file is reported at once, with lines."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from connectors.config_file import ConfigFile, read_config
+from connectors.debezium import check
+from connectors.document import Document, Loc, read_document
+from connectors.mistakes import ContractInvalid, Mistake, did_you_mean
+from schemas.contract import Contract, TableContract
+
+_ADVICE = {
+    "missing": "add it",
+    "string_pattern_mismatch": "use lower-case letters, digits and _ (a table is written schema.table)",
+    "literal_error": "use one of the listed values",
+    "dict_type": "write `name: value` lines here",
+    "model_type": "write `name: value` lines here",
+    "tuple_type": "write a list, as [a, b]",
+    "too_short": "give at least one",
+}
+
+
+@dataclass
+class Draft:
+    """A contract file as far as it could be understood: `tables` holds those that are right in themselves."""
+
+    document: Document
+    contract: Contract | None = None
+    tables: dict[str, TableContract] = field(default_factory=dict)
+    config: ConfigFile | None = None
+    mistakes: list[Mistake] = field(default_factory=list)
+
+    @property
+    def file(self) -> Path:
+        return self.document.file
+
+    @property
+    def source(self) -> str:
+        """The source's name as written, even where the rest is wrong; empty where there is none."""
+        return str(_get(self.document.data, "source") or "")
+
+
+def load(folder: Path) -> list[Contract]:
+    """Every contract of a folder (`*.yaml`), by file name. Raises ContractInvalid with all mistakes of all files."""
+    return _contracts(drafts(folder), folder)
+
+
+def load_file(file: Path) -> Contract:
+    """One contract. Raises ContractInvalid with all its mistakes."""
+    return _contracts([draft(file)], file)[0]
+
+
+def drafts(folder: Path) -> list[Draft]:
+    """Every contract file of a folder with its mistakes, those between files (two of one name) included."""
+    found = [draft(file) for file in sorted((*folder.glob("*.yaml"), *folder.glob("*.yml")))]
+    first: dict[str, Path] = {}
+    for one in found:
+        if one.source and first.setdefault(one.source, one.file) != one.file:
+            what = f"source {one.source!r} is already defined in {first[one.source].name}"
+            one.mistakes.append(one.document.mistake(("source",), what, "give each source its own name"))
+    return found
+
+
+def draft(file: Path) -> Draft:
+    """Read one contract and the connector configuration beside it. Never raises for their content."""
+    document = read_document(file)
+    found = Draft(document, mistakes=list(document.mistakes))
+    if document.data is None:
+        return found
+    try:
+        found.contract = Contract.model_validate(document.data)
+    except ValidationError as error:
+        found.mistakes += [_explain(document, detail) for detail in error.errors(include_url=False)]
+    found.tables = dict(found.contract.tables) if found.contract else _valid_tables(document.data)
+    _add_config(found)
+    return found
+
+
+def _contracts(found: list[Draft], place: Path) -> list[Contract]:
+    mistakes = [mistake for one in found for mistake in one.mistakes]
+    if not found:
+        mistakes = [
+            Mistake(
+                place, 0, "", "there is no contract here", "add a <source>.yaml, or set FRESHLINE_SOURCES"
+            )
+        ]
+    if mistakes:
+        raise ContractInvalid(mistakes)
+    return [one.contract for one in found if one.contract is not None]
+
+
+def _add_config(found: Draft) -> None:
+    name = _get(_get(found.document.data, "connector"), "config")
+    if not isinstance(name, str):
+        return
+    file = found.file.parent / name
+    if not file.is_file():
+        todo = f"put the Debezium configuration at {file}"
+        found.mistakes.append(found.document.mistake(("connector", "config"), f"{name} does not exist", todo))
+        return
+    found.config = read_config(file)
+    found.mistakes += found.config.mistakes
+    if not found.config.mistakes:
+        found.mistakes += check(found.source, _freshness(found), found.tables, found.config)
+
+
+def _freshness(found: Draft) -> float | None:
+    return found.contract.freshness.slo if found.contract else None
+
+
+def _valid_tables(data: Any) -> dict[str, TableContract]:
+    tables = _get(data, "tables")
+    valid: dict[str, TableContract] = {}
+    for name, table in tables.items() if isinstance(tables, dict) else ():
+        try:
+            valid[str(name)] = TableContract.model_validate(table)
+        except ValidationError:
+            continue
+    return valid
+
+
+def _explain(document: Document, error: ErrorDetails) -> Mistake:
+    loc: Loc = tuple(step for step in error["loc"] if step != "[key]")
+    what = error["msg"].removeprefix("Value error, ")
+    match error["type"]:
+        case "extra_forbidden":
+            known = sorted(_model_at(loc[:-1]).model_fields)
+            what = f"unknown field {str(loc[-1])!r}"
+            todo = did_you_mean(str(loc[-1]), known, f"remove it; known fields are {', '.join(known)}")
+        case "missing":
+            what, todo = f"the field {str(loc[-1])!r} is missing", "add it"
+        case "value_error":
+            todo = "change it accordingly"
+        case kind:
+            todo = _ADVICE.get(kind, "correct this value")
+    return document.mistake(loc, what, todo)
+
+
+def _model_at(loc: Loc) -> type[BaseModel]:
+    """The model whose fields may stand at `loc`. Table names and list indexes are no field names."""
+    model: type[BaseModel] = Contract
+    for step in loc:
+        known = model.model_fields.get(str(step))
+        model = (_model_in(known.annotation) if known else None) or model
+    return model
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((model for inner in get_args(annotation) if (model := _model_in(inner))), None)
+
+
+def _get(data: Any, name: str) -> Any:
+    return data.get(name) if isinstance(data, dict) else None

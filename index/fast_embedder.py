@@ -1,0 +1,67 @@
+"""The embedder on fastembed: one shared ONNX session, one thread per core, little padding."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from fastembed import TextEmbedding
+from tokenizers import Tokenizer
+
+from index.embedder import ModelSpec, Vectors, require_short, require_text, require_unit
+
+BATCH = 4
+"""Texts computed together. A batch is padded to its longest text, and padding is the cost: small and sorted wins."""
+
+
+class FastEmbedder:
+    """Vectors are fp32 and bit-identical whatever the batch, its order and the number of cores.
+
+    `folder` holds the ONNX file under the name fastembed expects, with its tokenizer files: nothing is fetched.
+    """
+
+    def __init__(self, spec: ModelSpec, folder: Path, cores: int) -> None:
+        """Loads the weights, about half a second. Raises whatever fastembed does of files it cannot read."""
+        self.spec = spec
+        self._model = TextEmbedding(
+            spec.name, specific_model_path=str(folder), threads=1, providers=["CPUExecutionProvider"]
+        )
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._pool = ThreadPoolExecutor(max_workers=cores, thread_name_prefix="embed")
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        return self._embed(texts, self.spec.passage_prefix)
+
+    def embed_question(self, text: str) -> Vectors:
+        vector: Vectors = self._embed([text], self.spec.query_prefix)[0]
+        return vector
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return self._lengths([self.spec.passage_prefix + text for text in texts])
+
+    def _embed(self, texts: Sequence[str], prefix: str) -> Vectors:
+        require_text(texts)
+        prefixed = [prefix + text for text in texts]
+        lengths = self._lengths(prefixed)
+        require_short(lengths, self.spec.max_tokens)
+        # Longest first, so that no core is left with a long batch while the others are done.
+        order = sorted(range(len(texts)), key=lambda index: -lengths[index])
+        batches = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
+        vectors = np.empty((len(texts), self.spec.dimension), dtype=np.float32)
+        for batch, rows in zip(batches, self._run([[prefixed[i] for i in batch] for batch in batches]), strict=True):
+            require_unit(rows, self.spec.dimension)
+            vectors[batch] = rows
+        return vectors
+
+    def _run(self, batches: list[list[str]]) -> list[Vectors]:
+        if len(batches) == 1:  # the usual case of a question or a single change: spare the hand-over
+            return [self._batch(batches[0])]
+        return list(self._pool.map(self._batch, batches))
+
+    def _batch(self, texts: list[str]) -> Vectors:
+        return np.stack(list(self._model.embed(texts, batch_size=len(texts)))).astype(np.float32, copy=False)
+
+    def _lengths(self, texts: list[str]) -> list[int]:
+        return [len(encoding.ids) for encoding in self._tokenizer.encode_batch_fast(texts)]

@@ -1,0 +1,110 @@
+"""How rows lie in Milvus: the two collections, their fields, and which model made their vectors."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pymilvus import DataType, MilvusClient
+
+from index.store import Row
+from schemas.errors import Misconfigured
+from schemas.label import LabelId
+from schemas.position import Position
+
+TEXT_LIMIT = 65_535
+"""Bytes in a VARCHAR field, at most."""
+
+_VARCHARS = {
+    "chunk_id": 2048,
+    "record_id": 2048,
+    "source": 64,
+    "table": 256,
+    "key": 8192,
+    "position": 256,
+    "title": TEXT_LIMIT,
+    "text": TEXT_LIMIT,
+    "url": 8192,
+    "metadata": TEXT_LIMIT,
+    "text_hash": 64,
+}
+_INTEGERS = ("label", "commit_ms", "event_ms", "chunk", "chunks")
+CHUNK_FIELDS = (*_VARCHARS, *_INTEGERS, "vector")
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The collections of one index."""
+
+    index: str
+
+    @property
+    def chunks(self) -> str:
+        return f"{self.index}_chunks"
+
+    @property
+    def deleted(self) -> str:
+        return f"{self.index}_deleted"
+
+
+def to_entity(row: Row) -> dict[str, Any]:
+    texts = {name: getattr(row, name) for name in (*_VARCHARS, *_INTEGERS)}
+    return {**texts, "vector": row.vector}
+
+
+def from_entity(entity: dict[str, Any]) -> Row:
+    """Read a row back; without a vector where none was fetched."""
+    fields = {name: entity[name] for name in (*_VARCHARS, *_INTEGERS) if name != "chunk_id"}
+    vector = np.asarray(entity.get("vector", ()), dtype=np.float32)
+    fields["label"] = LabelId(int(fields["label"]))
+    fields["position"] = Position(fields["position"])
+    return Row(**fields, vector=vector)
+
+
+def oversized(row: Row) -> str | None:
+    """The first field of a row that Milvus would not take, in words; None if it takes all."""
+    for name, limit in _VARCHARS.items():
+        size = len(str(getattr(row, name)).encode())
+        if size > limit:
+            return f"field {name!r} is {size} bytes, the index takes {limit}"
+    return None
+
+
+def ensure_collections(client: MilvusClient, names: Names, dimension: int, model: str) -> None:
+    """Create what is missing; refuse vectors of another model. `model` names weights, dimension and prefix rules."""
+    if not client.has_collection(names.chunks):
+        _create_chunks(client, names.chunks, dimension, model)
+    made_by = json.loads(client.describe_collection(names.chunks)["description"] or "{}").get("model")
+    if made_by != model:
+        raise Misconfigured(
+            f"the collection {names.chunks!r} holds vectors of {made_by!r}, but this process embeds with {model!r}; "
+            "set FRESHLINE_MODEL to the former, or choose another FRESHLINE_COLLECTION and replay into it"
+        )
+    if not client.has_collection(names.deleted):
+        _create_deleted(client, names.deleted)
+
+
+def _create_chunks(client: MilvusClient, name: str, dimension: int, model: str) -> None:
+    schema = MilvusClient.create_schema(
+        auto_id=False, enable_dynamic_field=False, description=json.dumps({"model": model})
+    )
+    for field, length in _VARCHARS.items():
+        schema.add_field(field, DataType.VARCHAR, max_length=length, is_primary=field == "chunk_id")
+    for field in _INTEGERS:
+        schema.add_field(field, DataType.INT64)
+    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=dimension)
+    indexes = MilvusClient.prepare_index_params()
+    indexes.add_index("vector", index_type="FLAT", metric_type="COSINE")
+    for field in ("label", "source"):
+        indexes.add_index(field, index_type="INVERTED")
+    client.create_collection(name, schema=schema, index_params=indexes, consistency_level="Strong")
+
+
+def _create_deleted(client: MilvusClient, name: str) -> None:
+    schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
+    schema.add_field("record_id", DataType.VARCHAR, max_length=_VARCHARS["record_id"], is_primary=True)
+    schema.add_field("position", DataType.VARCHAR, max_length=_VARCHARS["position"])
+    schema.add_field("unused", DataType.FLOAT_VECTOR, dim=2)  # Milvus wants a vector in every collection
+    indexes = MilvusClient.prepare_index_params()
+    indexes.add_index("unused", index_type="FLAT", metric_type="COSINE")
+    client.create_collection(name, schema=schema, index_params=indexes, consistency_level="Strong")

@@ -1,0 +1,97 @@
+"""The port to the index: what the writer and the reader need of a vector store, and nothing more."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.access import AccessFilter
+from schemas.label import LabelId
+from schemas.position import NOWHERE, Position
+
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One chunk of one record. `key` and `metadata` are JSON text; times are ms since 1970, UTC.
+
+    `chunk` counts from 0; chunk 0 is the record's head: it tells how many chunks the record has (`chunks`) and at
+    which position it stands. `text_hash` names what was embedded, so that equal text is not embedded twice.
+    """
+
+    record_id: str
+    source: str
+    table: str
+    key: str
+    position: Position
+    label: LabelId
+    commit_ms: int
+    event_ms: int
+    chunk: int
+    chunks: int
+    title: str
+    text: str
+    url: str
+    metadata: str
+    text_hash: str
+    vector: Vector = field(repr=False, compare=False)
+
+    @property
+    def chunk_id(self) -> str:
+        return chunk_id(self.record_id, self.chunk)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the index holds of a record: its rows, or only the position at which it was deleted, or nothing."""
+
+    position: Position = NOWHERE
+    rows: tuple[Row, ...] = ()
+
+    @property
+    def chunks(self) -> int:
+        return self.rows[0].chunks if self.rows else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A record as it shall be: all its rows (none = deleted) at a position, and how many chunks the index had."""
+
+    record_id: str
+    position: Position
+    rows: tuple[Row, ...]
+    chunks_before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A row a search found (its vector empty), with its cosine similarity to the question."""
+
+    row: Row
+    similarity: float
+
+
+class ChunkStore(Protocol):
+    """Blocking; safe to call from several threads. Raises IndexUnavailable when the store is away."""
+
+    def held(self, record_ids: Sequence[str]) -> dict[str, Held]:
+        """What the index holds of each record, with vectors. Every id asked for is in the result."""
+
+    def write(self, versions: Sequence[Version]) -> None:
+        """Make the index show these versions. Idempotent; after a crash midway, writing again completes it.
+
+        No two versions of one record in a call. Raises Rejected(index_refused) if the store refuses the content.
+        """
+
+    def search(self, vector: Vector, access: AccessFilter, limit: int) -> list[Found]:
+        """The `limit` permitted chunks most similar to `vector`, most similar first. Exact, not approximate."""
+
+    def count(self, source: str) -> int:
+        """How many records of a source are searchable."""
+
+
+def chunk_id(record_id: str, chunk: int) -> str:
+    return f"{record_id}#{chunk}"

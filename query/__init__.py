@@ -1,0 +1,1 @@
+"""The agents' door: who asks, what they may see, and the freshness-ranked answer. Never imports streams."""

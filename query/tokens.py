@@ -1,0 +1,140 @@
+"""Tokens that say who asks: JWTs signed with Ed25519, and the folder that holds the keys.
+
+The folder has one signing key (`signing.pem`, readable by its owner only) and any number of public keys
+(`<kid>.pub.pem`). To rotate: remove signing.pem, generate again, and remove the old public key when the last token
+it signed has expired; from then on such tokens are refused.
+"""
+
+import os
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+
+from query.principal import Principal
+from schemas.errors import Misconfigured, Unauthenticated
+
+ISSUER = "freshline"
+ALGORITHM = "EdDSA"
+SIGNING_KEY = "signing.pem"
+PUBLIC_SUFFIX = ".pub.pem"
+CLOCK_SKEW_S = 5
+"""How far ahead the clock of who minted a token may be. An expired token gets nothing on top."""
+_CLAIMS = ("iss", "aud", "sub", "tenant", "iat", "nbf", "exp")
+
+PublicKeys = Mapping[str, Ed25519PublicKey]
+
+
+def generate_keys(folder: Path) -> Path:
+    """Make a signing key and its public key; returns the public key's path. Raises Misconfigured if one is there."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private = Ed25519PrivateKey.generate()
+    text = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    try:
+        descriptor = os.open(folder / SIGNING_KEY, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise Misconfigured(f"{folder / SIGNING_KEY} exists; to rotate keys, remove it first") from None
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(text)
+    public = private.public_key()
+    path = folder / f"{key_id(public)}{PUBLIC_SUFFIX}"
+    path.write_bytes(public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    return path
+
+
+def load_signing_key(folder: Path) -> Ed25519PrivateKey:
+    """Raises Misconfigured, never showing what it read."""
+    path = folder / SIGNING_KEY
+    try:
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    except OSError as error:
+        raise Misconfigured(f"the signing key {path} cannot be read: {error.strerror}") from None
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise Misconfigured(f"{path} is not a private key in PEM without a password") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise Misconfigured(f"{path} is not an Ed25519 key")
+    return key
+
+
+def load_public_keys(folder: Path) -> dict[str, Ed25519PublicKey]:
+    """Every public key of the folder by its id. Raises Misconfigured for none, or for one that is not what it says."""
+    keys: dict[str, Ed25519PublicKey] = {}
+    for path in sorted(folder.glob(f"*{PUBLIC_SUFFIX}")):
+        try:
+            key = load_pem_public_key(path.read_bytes())
+        except (OSError, ValueError, UnsupportedAlgorithm):
+            raise Misconfigured(f"{path} is not a public key in PEM") from None
+        if not isinstance(key, Ed25519PublicKey) or path.name != f"{key_id(key)}{PUBLIC_SUFFIX}":
+            raise Misconfigured(f"{path} is not the Ed25519 key its name says")
+        keys[key_id(key)] = key
+    if not keys:
+        raise Misconfigured(f"no public key (*{PUBLIC_SUFFIX}) in {folder}, so no token could be verified")
+    return keys
+
+
+def key_id(key: Ed25519PublicKey) -> str:
+    """The key's name, from its content: 16 hexadecimal digits."""
+    return sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()[:16]
+
+
+def mint(private_key: Ed25519PrivateKey, principal: Principal, audience: str, lifetime_s: int, now: float) -> str:
+    """A token for `principal`, valid from `now` (seconds since 1970) for `lifetime_s` seconds."""
+    claims: dict[str, Any] = {
+        "iss": ISSUER,
+        "aud": audience,
+        "sub": principal.subject,
+        "tenant": principal.tenant,
+        "iat": int(now),
+        "nbf": int(now),
+        "exp": int(now) + lifetime_s,
+    }
+    if principal.agent:
+        claims["agent"] = principal.agent
+    return jwt.encode(claims, private_key, algorithm=ALGORITHM, headers={"kid": key_id(private_key.public_key())})
+
+
+def verify(token: str, public_keys: PublicKeys, audience: str, now: float) -> Principal:
+    """Who the token speaks for at `now` (seconds since 1970). Raises Unauthenticated, which never says why."""
+    try:
+        key = public_keys[jwt.get_unverified_header(token)["kid"]]
+        claims = jwt.decode(
+            token,
+            key,
+            algorithms=[ALGORITHM],
+            audience=audience,
+            issuer=ISSUER,
+            # Times are checked below, on the clock that was handed in.
+            options={"require": list(_CLAIMS), "verify_exp": False, "verify_nbf": False, "verify_iat": False},
+        )
+        _require_valid_at(claims, now)
+        return Principal(_text(claims["sub"]), _text(claims["tenant"]), _text(claims.get("agent", "")))
+    except (jwt.PyJWTError, Misconfigured, KeyError, ValueError, TypeError, RecursionError):
+        raise Unauthenticated() from None
+
+
+def _require_valid_at(claims: dict[str, Any], now: float) -> None:
+    """Only whole numbers are times: NaN, for one, would never expire."""
+    times = [claims[name] for name in ("iat", "nbf", "exp")]
+    if any(type(time) is not int for time in times):
+        raise ValueError("a time is not a whole number")
+    issued, begins, ends = times
+    if max(issued, begins) > now + CLOCK_SKEW_S or ends <= now:
+        raise ValueError("not valid now")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not text")
+    return value

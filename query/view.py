@@ -1,0 +1,154 @@
+"""The materialised permission view: what labels mean, who belongs to what, how far each source is. No Kafka here.
+
+Usersets are resolved when a question comes, so a changed membership needs no write to the index. A label nobody
+defined yet is in nobody's set: a row that arrives before its label's definition is denied until it arrives.
+"""
+
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+
+from query.principal import Principal
+from query.relations import Reach, RelationGraph
+from schemas.label import Label, LabelDefinition, LabelId
+from schemas.progress import Progress
+from schemas.relation import Grant
+
+CACHED_ASKERS = 256
+_NONE: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Visibility:
+    """The labels a principal may see, at one moment."""
+
+    labels: frozenset[LabelId]
+    _reach: Reach = field(repr=False)
+    _definitions: Mapping[LabelId, Label] = field(repr=False)
+
+    def why(self, label_id: LabelId) -> list[str]:
+        """A shortest path from the asker to a reader entry: user:alice@acme.example, team:7#member, folder:3#viewer.
+
+        Empty for a label that is not visible.
+        """
+        if label_id not in self.labels:
+            return []
+        readers = self._definitions[label_id].readers
+        paths = [self._reach.path(reader) for reader in readers if reader in self._reach.came_from]
+        return min(paths, key=lambda path: (len(path), path))
+
+
+class PermissionView:
+    """Safe with one writing thread and many readers: every call takes one lock, for milliseconds at most.
+
+    `ignored` counts what could not be used, by kind.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self.ignored: Counter[str] = Counter()
+        self._empty()
+
+    def _empty(self) -> None:
+        self._labels: dict[LabelId, Label] = {}
+        self._readers: dict[tuple[str, str], set[LabelId]] = {}
+        self._denied: dict[tuple[str, str], set[LabelId]] = {}
+        self._denying_groups: dict[str, set[LabelId]] = {}
+        self._relations = RelationGraph()
+        self._progress: dict[str, Progress] = {}
+        self._versions: Counter[str] = Counter()
+        self._cache: OrderedDict[tuple[str, str, frozenset[str]], tuple[int, Visibility]] = OrderedDict()
+        self._as_of: float | None = None
+
+    def clear(self) -> None:
+        """Forget everything, because what was followed is not there any more; nothing is visible from now on."""
+        with self._lock:
+            self._empty()
+
+    def define(self, definition: LabelDefinition) -> None:
+        """Learn a label. A definition that does not hash to its own id is ignored and counted."""
+        with self._lock:
+            if not definition.genuine:
+                self.ignored["label_not_genuine"] += 1
+            elif definition.id not in self._labels:
+                self._learn(definition.id, definition.label)
+
+    def relate(self, grant: Grant) -> None:
+        """Take what a row grants; an older position than the known one is ignored."""
+        with self._lock:
+            self._versions.update(self._relations.apply(grant))
+
+    def distrust(self, record_id: str) -> None:
+        """Withdraw what a row granted, because its newest version cannot be read."""
+        with self._lock:
+            self._versions.update(self._relations.forget(record_id))
+
+    def advance(self, progress: Progress) -> None:
+        """Take a source's progress; a lower watermark than the known one is ignored."""
+        with self._lock:
+            known = self._progress.get(progress.source)
+            if known is None or progress.watermark_ms > known.watermark_ms:
+                self._progress[progress.source] = progress
+
+    def caught_up(self, steady: float) -> None:
+        """Say that everything the broker had at this moment (steady clock, seconds) is in the view."""
+        with self._lock:
+            self._as_of = steady
+
+    @property
+    def as_of(self) -> float | None:
+        """The last moment (steady clock, seconds) the view is known to have been complete; None = never yet."""
+        return self._as_of
+
+    @property
+    def granting_sources(self) -> frozenset[str]:
+        """Sources whose rows grant something now."""
+        with self._lock:
+            return self._relations.sources
+
+    def watermark_ms(self, source: str) -> int | None:
+        """Up to which commit time the source is searchable; None = nothing heard of it."""
+        with self._lock:
+            known = self._progress.get(source)
+            return None if known is None else known.watermark_ms
+
+    def visible(self, principal: Principal, doubted: frozenset[str] = _NONE) -> Visibility:
+        """Labels of the principal's tenant that name it, or a userset it reaches, as reader and not as denied.
+
+        What the rows of a `doubted` source grant does not count. And as such a source may lack the news that
+        somebody joined a denied group, labels that deny groups are hidden meanwhile.
+        """
+        key = (principal.tenant, principal.subject, doubted)
+        with self._lock:
+            version = self._versions[principal.tenant]
+            known = self._cache.get(key)
+            if known is None or known[0] != version:
+                known = self._cache[key] = (version, self._compute(principal, doubted))
+            self._cache.move_to_end(key)
+            if len(self._cache) > CACHED_ASKERS:
+                self._cache.popitem(last=False)
+            return known[1]
+
+    def _compute(self, principal: Principal, doubted: frozenset[str]) -> Visibility:
+        tenant = principal.tenant
+        reach = self._relations.reach(principal, doubted)
+        feared = self._relations.reach(principal) if doubted else reach
+        labels = _union(self._readers, tenant, reach.came_from) - _union(self._denied, tenant, feared.came_from)
+        if doubted:
+            labels -= self._denying_groups.get(tenant, set())
+        return Visibility(frozenset(labels), reach, self._labels)
+
+    def _learn(self, label_id: LabelId, label: Label) -> None:
+        self._labels[label_id] = label
+        for reader in label.readers:
+            self._readers.setdefault((label.tenant, reader), set()).add(label_id)
+        for name in label.denied:
+            self._denied.setdefault((label.tenant, name), set()).add(label_id)
+        if any("#" in name for name in label.denied):
+            self._denying_groups.setdefault(label.tenant, set()).add(label_id)
+        self._versions[label.tenant] += 1
+
+
+def _union(index: Mapping[tuple[str, str], set[LabelId]], tenant: str, names: Iterable[str]) -> set[LabelId]:
+    return set[LabelId]().union(*(index[tenant, name] for name in names if (tenant, name) in index))

@@ -1,0 +1,50 @@
+"""The canonical change: one version of one searchable record, in Freshline's own words."""
+
+from typing import Any, Literal
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict
+
+from schemas.label import LabelId
+from schemas.position import Position
+
+
+class Origin(BaseModel):
+    """Where in Kafka a change came from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class Change(BaseModel):
+    """One message of `freshline.changes`, keyed by `record_id`. Times are milliseconds since 1970, UTC.
+
+    A delete carries no content: no text, no label. It stays in the topic so that an older version, seen again,
+    is known to be older.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    op: Literal["upsert", "delete"]
+    record_id: str
+    source: str
+    table: str
+    key: dict[str, Any]
+    position: Position
+    commit_ms: int
+    event_ms: int
+    origin: Origin
+    label: LabelId | None = None
+    title: str = ""
+    text: str = ""
+    url: str = ""
+    metadata: dict[str, Any] = {}
+
+
+def record_id(source: str, table: str, key: dict[str, Any], columns: list[str]) -> str:
+    """`helpdesk/helpdesk.tickets/42`: columns in the contract's order, each value percent-encoded."""
+    values = ",".join(quote(str(key[column]), safe="") for column in columns)
+    return f"{source}/{table}/{values}"

@@ -1,0 +1,122 @@
+"""The source contract: what one YAML file under `connectors/sources/` says."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from schemas.duration import Duration
+from schemas.template import Template
+from schemas.topics import beat_topic, raw_topic
+
+SourceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+TableName = Annotated[str, Field(pattern=r"^[^./,]+\.[^./,]+$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Connector(_Model):
+    """Which plugin captures the source, and its configuration file beside the contract."""
+
+    plugin: Literal["postgres"]
+    config: str
+
+
+class Freshness(_Model):
+    """How fresh the source must be and how fast its rows lose worth. `slo` and `half_life` are durations.
+
+    `floor` is what is left of a very old row's relevance (0 to 1).
+    """
+
+    slo: Duration = 2.0
+    half_life: Duration = 30 * 86400.0
+    floor: float = Field(default=0.3, ge=0, le=1)
+
+
+class Permissions(_Model):
+    """Templates of a record's label. An entry whose column is null is left out; no tenant or no reader = rejected."""
+
+    tenant: Template
+    readers: tuple[Template, ...] = Field(min_length=1)
+    denied: tuple[Template, ...] = ()
+    attributes: dict[str, Template] = {}
+
+    def templates(self) -> Iterator[Template]:
+        yield self.tenant
+        yield from (*self.readers, *self.denied, *self.attributes.values())
+
+
+class RelationRule(_Model):
+    """What a row grants: `subject` gets `relation` to `object`, within `tenant`."""
+
+    tenant: Template
+    object: Template
+    relation: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    subject: Template
+
+    def templates(self) -> Iterator[Template]:
+        yield from (self.tenant, self.object, self.subject)
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, dict) else value
+
+
+class TableContract(_Model):
+    """One captured table: what of it is searchable, who may see it, what it grants."""
+
+    key: tuple[str, ...] = Field(min_length=1)
+    text: Template | None = None
+    title: Template | None = None
+    url: Template | None = None
+    event_time: str | None = None
+    metadata: tuple[str, ...] = ()
+    mask: tuple[str, ...] = ()
+    permissions: Permissions | None = None
+    relation: Annotated[tuple[RelationRule, ...], BeforeValidator(_listed)] = ()
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if (self.text is None) != (self.permissions is None):
+            raise ValueError("text and permissions go together: a searchable table needs both")
+        if self.text is None and not self.relation:
+            raise ValueError("a table must be searchable (text and permissions), or grant (relation), or both")
+        for column in self.mask:
+            if column in self._used():
+                raise ValueError(f"column {column!r} is masked, so nothing else in the contract may use it")
+        return self
+
+    def _used(self) -> set[str]:
+        named = {*self.key, *self.metadata} | ({self.event_time} if self.event_time else set())
+        templates = [template for template in (self.text, self.title, self.url) if template is not None]
+        templates += self.permissions.templates() if self.permissions else ()
+        templates += [template for rule in self.relation for template in rule.templates()]
+        return named | {column for template in templates for column in template.columns}
+
+    def columns(self) -> set[str]:
+        """Every column the contract needs the table to have."""
+        return self._used() | set(self.mask)
+
+
+class Contract(_Model):
+    """A source: where it is captured, how fresh it must be, what its tables mean."""
+
+    source: SourceName
+    connector: Connector
+    freshness: Freshness = Freshness()
+    tables: dict[TableName, TableContract] = Field(min_length=1)
+
+    @property
+    def beat_topic(self) -> str:
+        return beat_topic(self.source)
+
+    def raw_topics(self) -> dict[str, str]:
+        """Raw topic -> table."""
+        return {raw_topic(self.source, table): table for table in self.tables}
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema that editors check a contract with."""
+    return Contract.model_json_schema(mode="validation")

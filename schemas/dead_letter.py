@@ -1,0 +1,26 @@
+"""Dead letters: what could not be applied, whole, with its reason."""
+
+from pydantic import BaseModel, ConfigDict
+
+from schemas.change import Origin
+from schemas.errors import RejectReason
+
+
+class DeadLetter(BaseModel):
+    """One message of `freshline.dead-letters`: the original bytes, where they stood, and why they were rejected.
+
+    `at_ms` is when it was rejected, in milliseconds since 1970, UTC. `source` and `table` are empty
+    where unknown. Bytes are base64 in JSON.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
+
+    origin: Origin
+    reason: RejectReason
+    message: str
+    at_ms: int
+    source: str = ""
+    table: str = ""
+    key: bytes | None = None
+    value: bytes | None = None
+    headers: tuple[tuple[str, bytes], ...] = ()

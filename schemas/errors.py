@@ -1,0 +1,103 @@
+"""The error tree: what went wrong decides what happens next.
+
+    FreshlineError
+    ├── Rejected            this one event can never be applied: dead-letter topic, the stream goes on
+    ├── Unavailable         a part is away: retried in place, nothing is acknowledged meanwhile
+    ├── Misconfigured       a start-up mistake: refused in words, before anything runs
+    └── Refused             a question that gets no answer: a typed HTTP refusal
+        ├── Unauthenticated     401
+        ├── InvalidQuestion     422
+        └── NotAvailable        503
+
+A class docstring is its default message and tells the reader what to do. `code` is stable: programs may match it.
+"""
+
+from typing import ClassVar, Literal
+
+RejectReason = Literal[
+    "malformed_event",
+    "unsupported_operation",
+    "unknown_table",
+    "unknown_position",
+    "key_mismatch",
+    "missing_column",
+    "placeholder_value",
+    "no_permission",
+    "text_too_large",
+    "index_refused",
+]
+
+
+class FreshlineError(Exception):
+    """Something went wrong in Freshline."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+class Rejected(FreshlineError):
+    """This event cannot be applied; it is kept in the dead-letter topic with its reason."""
+
+    code = "rejected"
+
+    def __init__(self, reason: RejectReason, message: str) -> None:
+        super().__init__(message)
+        self.reason: RejectReason = reason
+
+
+class Unavailable(FreshlineError):
+    """A part Freshline needs is away. Work resumes by itself when it returns."""
+
+    code = "unavailable"
+
+    def __init__(self, part: str, detail: str = "") -> None:
+        super().__init__(f"{part} is not available{': ' + detail if detail else ''}")
+        self.part = part
+
+
+class Misconfigured(FreshlineError):
+    """The configuration is not usable as it is."""
+
+    code = "misconfigured"
+
+
+class Refused(FreshlineError):
+    """The question cannot be answered."""
+
+    code = "refused"
+    status: ClassVar[int] = 500
+
+
+class Unauthenticated(Refused):
+    """A valid token is required."""
+
+    code = "unauthenticated"
+    status = 401
+
+
+class InvalidQuestion(Refused):
+    """The question is not usable as it is."""
+
+    code = "invalid_question"
+    status = 422
+
+
+class NotAvailable(Refused):
+    """The answer cannot be given now; ask again later."""
+
+    code = "unavailable"
+    status = 503
+
+
+class IndexUnavailable(NotAvailable):
+    """The index is not reachable; ask again later."""
+
+    code = "index_unavailable"
+
+
+class PermissionsUnknown(NotAvailable):
+    """The permission view is not up to date, so nothing is shown; ask again later."""
+
+    code = "permissions_unknown"

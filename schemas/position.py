@@ -1,0 +1,30 @@
+"""Source position: the order in which a source database committed its changes.
+
+A position is text that sorts, within one source, as the source's own log does. Only `of_source` knows how each
+kind of database spells it: an LSN here; a binlog file and offset, an SCN or a resume token fit the same way.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NewType
+
+from schemas.errors import Rejected
+
+Position = NewType("Position", str)
+
+NOWHERE = Position("")
+"""Before every real position."""
+
+
+def of_source(source: Mapping[str, Any], transaction: Mapping[str, Any] | None) -> Position:
+    """Read the position from a Debezium `source` block and its `transaction` block.
+
+    PostgreSQL: `source.lsn`, then `transaction.total_order` (0 for snapshot rows, which share one LSN and come
+    before everything streamed at that LSN). Raises Rejected(unknown_position) where there is none.
+    """
+    if source.get("connector") != "postgresql":
+        raise Rejected("unknown_position", f"connector {source.get('connector')!r} has no known source position")
+    lsn = source.get("lsn")
+    if not isinstance(lsn, int) or lsn < 0:
+        raise Rejected("unknown_position", "source.lsn is missing, so the change cannot be put in order")
+    order = (transaction or {}).get("total_order") or 0
+    return Position(f"{lsn:016x}.{int(order):08x}")

@@ -1,0 +1,30 @@
+"""Progress: up to which commit time a source is searchable."""
+
+from pydantic import BaseModel, ConfigDict
+
+from schemas.position import Position
+
+
+class Beat(BaseModel):
+    """A heartbeat that went through the source's own log: everything committed before it was sent before it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    commit_ms: int
+    position: Position
+
+
+class Progress(BaseModel):
+    """One message of `freshline.progress`, keyed by `source`.
+
+    `watermark_ms`: every change the source committed up to this time (ms since 1970, UTC) is applied or in the
+    dead-letter topic. `position` is the same point in the source's log.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    watermark_ms: int
+    position: Position
+    measured_ms: int

@@ -1,0 +1,96 @@
+"""Settings: the one reader of the environment. Built once in `main()`, frozen, passed down.
+
+Where the environment is silent, the local stack's own note (`<home>/stack.json`) says where its parts are.
+A secret is named by the file that holds it; `read_secret` opens it at the moment of use.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from schemas.duration import Duration
+from schemas.errors import Misconfigured
+
+PREFIX = "FRESHLINE_"
+
+
+class Settings(BaseModel):
+    """Each field is read from FRESHLINE_<NAME>. Durations are in seconds, written with a unit."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Path = Path(".freshline")
+    """Where the local stack, models and keys live."""
+    sources: Path = Path("connectors/sources")
+    """The folder of source contracts."""
+    kafka: str = "127.0.0.1:9092"
+    connect_url: str = "http://127.0.0.1:8083"
+    milvus_uri: str = "http://127.0.0.1:19530"
+    milvus_token_file: Path | None = None
+    pg_host: str = "127.0.0.1"
+    pg_port: int = 5432
+    pg_user: str = "postgres"
+    pg_database: str = "company"
+    pg_password_file: Path | None = None
+    collection: str = Field(default="freshline", pattern=r"^[a-z][a-z0-9_]{0,40}$")
+    model: str = "auto"
+    """A fastembed model name; auto = the prepared local model if there is one, else BAAI/bge-small-en-v1.5."""
+    cores: int = Field(default=2, ge=1)
+    """Threads that embed."""
+    group: str = "freshline"
+    """The consumer group of the stream job."""
+    partitions: int = Field(default=4, ge=1)
+    """Of freshline.changes and of each raw topic, when `sources apply` creates them."""
+    batch_size: int = Field(default=200, ge=1)
+    batch_wait: Duration = 0.02
+    max_text_bytes: int = Field(default=200_000, ge=1)
+    """A longer text is dead-lettered."""
+    api_host: str = "127.0.0.1"
+    api_port: int = 8600
+    audience: str = "freshline"
+    permission_lag_limit: Duration = 15.0
+    """Beyond this lag nothing is shown: of a source by its watermark, of all by the view of labels and relations."""
+    request_timeout: Duration = 10.0
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str]) -> Self:
+        """Read the environment. Raises Misconfigured naming every wrong variable at once."""
+        given = {name: environ[PREFIX + name.upper()] for name in cls.model_fields if PREFIX + name.upper() in environ}
+        home = Path(given.get("home", cls.model_fields["home"].default))
+        try:
+            return cls.model_validate({**_local_stack(home), **given})
+        except ValidationError as error:
+            wrong = "; ".join(f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+            raise Misconfigured(f"settings are not usable: {wrong}") from None
+
+
+def read_secret(path: Path | None) -> str:
+    """The secret a file holds, without its last newline. Raises Misconfigured, never showing what it read."""
+    if path is None:
+        return ""
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise Misconfigured(f"the secret file {path} cannot be read: {error.strerror}") from None
+
+
+def _local_stack(home: Path) -> dict[str, Any]:
+    note = home / "stack.json"
+    if not note.is_file():
+        return {}
+    stack = json.loads(note.read_text())
+    postgres, milvus = stack["postgres"], stack["milvus"]
+    found: dict[str, Any] = {
+        "kafka": stack["kafka"]["bootstrap"],
+        "connect_url": stack["connect"]["url"],
+        "milvus_uri": milvus["uri"],
+        "milvus_token_file": milvus["token_file"],
+        "pg_password_file": postgres["password_file"],
+        **{f"pg_{name}": postgres[name] for name in ("host", "port", "user", "database")},
+    }
+    if "api" in stack:
+        found["api_port"] = stack["api"]["port"]
+    return found

@@ -1,0 +1,36 @@
+"""The topic map: every Kafka topic Freshline reads or writes, named in one place."""
+
+from typing import Final, Literal, get_args
+
+Topic = Literal[
+    "freshline.changes",
+    "freshline.labels",
+    "freshline.relations",
+    "freshline.progress",
+    "freshline.dead-letters",
+]
+
+CHANGES: Final = "freshline.changes"
+"""The canonical change of each record, keyed by record id. Compacted: the index can be rebuilt from it."""
+LABELS: Final = "freshline.labels"
+"""Label definitions, keyed by label id. Compacted."""
+RELATIONS: Final = "freshline.relations"
+"""What each granting row grants now, keyed by that row's record id. Compacted, one partition: a total order."""
+PROGRESS: Final = "freshline.progress"
+"""How far each source is searchable, keyed by source. Compacted."""
+DEAD_LETTERS: Final = "freshline.dead-letters"
+"""What could not be applied, with its origin and reason. Kept, never compacted."""
+
+INTERNAL: Final[tuple[str, ...]] = get_args(Topic)
+COMPACTED: Final = frozenset({CHANGES, LABELS, RELATIONS, PROGRESS})
+SINGLE_PARTITION: Final = frozenset({LABELS, RELATIONS, PROGRESS, DEAD_LETTERS})
+
+
+def raw_topic(source: str, table: str) -> str:
+    """Where Debezium writes the rows of `table` (`schema.table`): topic prefix = source name."""
+    return f"{source}.{table}"
+
+
+def beat_topic(source: str) -> str:
+    """Where Debezium writes the logical messages of a source: our heartbeat, written through its WAL."""
+    return f"{source}.message"

@@ -1,0 +1,77 @@
+"""Micro-batches from a Faust stream: read, acknowledged by us alone, retried in place."""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import TypeVar
+
+import faust
+from aiokafka.errors import KafkaError
+from faust.exceptions import ProducerSendError
+from faust.types import EventT
+
+from schemas.change import Origin
+from schemas.errors import NotAvailable, Unavailable
+from streams.decode import RawEvent
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
+"""Seconds between tries while a part is away."""
+BROKEN = 70
+"""Exit code (EX_SOFTWARE) of a worker that met an error it does not understand."""
+
+
+async def batches(stream: faust.StreamT[bytes], size: int, wait: float) -> AsyncIterator[Sequence[EventT]]:
+    """Up to `size` events, or what came within `wait` seconds. Not acknowledged: `acknowledge` does that.
+
+    Faust's `take()` acknowledges even when the body fails; `noack_take()` leaves it to us.
+    """
+    async for events in stream.noack_take(size, within=wait):
+        yield events
+
+
+def acknowledge(events: Sequence[EventT]) -> None:
+    """Say that all that came from these events is safe; Faust commits up to the first that is not acknowledged."""
+    for event in events:
+        event.ack()
+
+
+async def persist(what: str, do: Callable[[], Awaitable[T]]) -> T:
+    """Do it until it succeeds, waiting while Kafka or Milvus is away. Nothing is acknowledged meanwhile.
+
+    An error of any other kind ends the process at once: were it raised, Faust would acknowledge the events and
+    lose them. The supervisor starts a new worker, which reads them again.
+    """
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            return await do()
+        except (Unavailable, NotAvailable, KafkaError, ProducerSendError, TimeoutError) as error:
+            log.warning("%s waits: %s", what, str(error) or type(error).__name__)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+        except Exception:
+            log.critical("%s failed; the worker stops without acknowledging", what, exc_info=True)
+            logging.shutdown()
+            os._exit(BROKEN)
+
+
+def raw_event(event: EventT) -> RawEvent:
+    """The message as it came, before any decoding by Faust."""
+    message = event.message
+    headers = message.headers.items() if isinstance(message.headers, dict) else (message.headers or ())
+    return RawEvent(
+        origin=Origin(topic=message.topic, partition=message.partition, offset=message.offset),
+        key=message.key,
+        value=message.value,
+        headers=tuple((name, value or b"") for name, value in headers),
+    )
+
+
+def now_ms() -> int:
+    """Wall-clock time, milliseconds since 1970, UTC."""
+    return time.time_ns() // 1_000_000

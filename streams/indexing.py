@@ -1,0 +1,84 @@
+"""Indexing: a batch of changes becomes new record versions in the index. Blocking; run off the event loop.
+
+dedupe (newest per record, none older than the index) ▸ chunk ▸ embed what is new ▸ upsert.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from index.chunk import chunk
+from index.embedder import Embedder
+from index.errors import TextTooLong, UnusableText
+from index.store import ChunkStore, Held, Vector, Version
+from schemas.change import Change
+from schemas.errors import Rejected
+from streams.draft import Draft, draft, newest_per_record
+
+
+@dataclass(slots=True)
+class Indexed:
+    """What became of a batch. `embedded` counts texts the model saw; `outdated` what a newer version made void."""
+
+    written: int = 0
+    embedded: int = 0
+    outdated: int = 0
+    rejected: list[tuple[Change, Rejected]] = field(default_factory=list)
+
+
+class Indexer:
+    """Applies batches. Idempotent: applying a batch again, or one that overlaps it, changes nothing."""
+
+    def __init__(self, store: ChunkStore, embedder: Embedder) -> None:
+        self._store = store
+        self._embedder = embedder
+
+    def apply(self, changes: Sequence[Change]) -> Indexed:
+        """Apply a batch. Raises IndexUnavailable when the store is away; then nothing counts as done."""
+        newest = newest_per_record(changes)
+        held = self._store.held(list(newest))
+        current = [change for change in newest.values() if change.position >= held[change.record_id].position]
+        done = Indexed(outdated=len(changes) - len(current))
+        drafts = self._drafts(current, held, done)
+        vectors = self._vectors(drafts, done)
+        self._write([(d.change, d.finished(vectors)) for d in drafts], done)
+        return done
+
+    def _drafts(self, changes: Sequence[Change], held: dict[str, Held], done: Indexed) -> list[Draft]:
+        drafts = []
+        for change in changes:
+            try:
+                drafts.append(draft(change, held[change.record_id], self._chunks))
+            except Rejected as rejected:
+                done.rejected.append((change, rejected))
+            except (TextTooLong, UnusableText) as error:
+                done.rejected.append((change, Rejected("text_too_large", str(error))))
+        return drafts
+
+    def _chunks(self, title: str, text: str) -> Sequence[str]:
+        return chunk(text, self._embedder.count_tokens, self._embedder.spec.max_tokens, title=title)
+
+    def _vectors(self, drafts: Sequence[Draft], done: Indexed) -> dict[str, Vector]:
+        """Text hash -> vector: those the index holds of these records, and new ones for every other text."""
+        vectors = {row.text_hash: row.vector for d in drafts for row in d.held.rows}
+        missing = {
+            row.text_hash: text
+            for d in drafts
+            for row, text in zip(d.rows, d.texts, strict=True)
+            if row.text_hash not in vectors
+        }
+        done.embedded = len(missing)
+        if missing:
+            vectors.update(zip(missing, self._embedder.embed_passages(list(missing.values())), strict=True))
+        return vectors
+
+    def _write(self, versions: Sequence[tuple[Change, Version]], done: Indexed) -> None:
+        """Write all at once; if the store refuses the content, one by one, to set aside only what it refuses."""
+        try:
+            self._store.write([version for _, version in versions])
+            done.written += len(versions)
+        except Rejected as rejected:
+            if len(versions) == 1:
+                done.rejected.append((versions[0][0], rejected))
+                return
+            for one in versions:
+                self._write([one], done)

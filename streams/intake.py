@@ -1,0 +1,129 @@
+"""Intake: decode ▸ describe ▸ permit, for one raw event. Pure; the flow runs it and sends what it gives."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from schemas.change import Change, record_id
+from schemas.contract import Contract, TableContract
+from schemas.errors import Rejected
+from schemas.label import Label
+from schemas.relation import Grant
+from streams.decode import RawEvent, RowEvent, decode
+from streams.describe import describe
+from streams.permit import granted_by, label_of
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Which source and table a raw topic carries, and what its contract says."""
+
+    source: str
+    name: str
+    contract: TableContract
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one raw event became. A rejected event may still take its record away (no permission = not shown)."""
+
+    change: Change | None = None
+    label: Label | None = None
+    grant: Grant | None = None
+    rejected: Rejected | None = None
+
+
+def tables_by_topic(contracts: Sequence[Contract]) -> dict[str, Table]:
+    """Raw topic -> table, for all contracts."""
+    return {
+        topic: Table(contract.source, name, contract.tables[name])
+        for contract in contracts
+        for topic, name in contract.raw_topics().items()
+    }
+
+
+def take(raw: RawEvent, tables: Mapping[str, Table], max_text_bytes: int) -> Taken:
+    """Turn a raw event into a change, a label and a grant, or say why not. Never raises for bad input."""
+    try:
+        event = decode(raw)
+        if event is None:
+            return Taken()
+        table = _table(raw, event, tables)
+        name = _name(event, table)
+    except Rejected as rejected:
+        return Taken(rejected=rejected)
+    gone = _gone(raw, event, table, name)
+    if event.deleted:
+        return gone
+    try:
+        return _present(raw, event, table, name, max_text_bytes)
+    except Rejected as rejected:
+        if rejected.reason == "no_permission":
+            return Taken(gone.change, None, gone.grant, rejected)
+        return Taken(rejected=rejected)
+    except ValidationError as error:
+        return Taken(rejected=Rejected("malformed_event", f"the row does not fit its contract: {error.errors()[0]['msg']}"))
+
+
+def _table(raw: RawEvent, event: RowEvent, tables: Mapping[str, Table]) -> Table:
+    table = tables.get(raw.origin.topic)
+    if table is None or table.name != event.table:
+        raise Rejected("unknown_table", f"no contract has table {event.table!r} on topic {raw.origin.topic!r}")
+    return table
+
+
+def _name(event: RowEvent, table: Table) -> str:
+    columns = table.contract.key
+    if set(event.key) != set(columns):
+        wrong = f"the message is keyed by {sorted(event.key)}, the contract says {sorted(columns)}"
+        raise Rejected("key_mismatch", wrong)
+    return record_id(table.source, table.name, event.key, list(columns))
+
+
+def _present(raw: RawEvent, event: RowEvent, table: Table, name: str, max_text_bytes: int) -> Taken:
+    contract = table.contract
+    row = {column: value for column, value in event.row.items() if column not in contract.mask}
+    grant = _grant(event, table, name, row)
+    if contract.permissions is None:
+        return Taken(grant=grant)
+    label = label_of(row, contract.permissions)
+    content = describe(row, contract, event.commit_ms, max_text_bytes)
+    change = Change(
+        **_common(raw, event, table, name),
+        op="upsert",
+        event_ms=content.event_ms,
+        label=label.id,
+        title=content.title,
+        text=content.text,
+        url=content.url,
+        metadata=content.metadata,
+    )
+    return Taken(change=change, label=label, grant=grant)
+
+
+def _gone(raw: RawEvent, event: RowEvent, table: Table, name: str) -> Taken:
+    searchable = table.contract.permissions is not None
+    common = _common(raw, event, table, name)
+    change = Change(**common, op="delete", event_ms=event.commit_ms) if searchable else None
+    return Taken(change=change, grant=_grant(event, table, name, None))
+
+
+def _grant(event: RowEvent, table: Table, name: str, row: dict[str, Any] | None) -> Grant | None:
+    if not table.contract.relation:
+        return None
+    tuples = granted_by(row, table.contract) if row is not None else ()
+    return Grant(record_id=name, position=event.position, commit_ms=event.commit_ms, tuples=tuples)
+
+
+def _common(raw: RawEvent, event: RowEvent, table: Table, name: str) -> dict[str, Any]:
+    return {
+        "record_id": name,
+        "source": table.source,
+        "table": table.name,
+        "key": event.key,
+        "position": event.position,
+        "commit_ms": event.commit_ms,
+        "origin": raw.origin,
+    }

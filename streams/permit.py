@@ -1,0 +1,40 @@
+"""Stage 3, permit: a row's permission label, and what the row grants to others. Pure."""
+
+from typing import Any
+
+from schemas.contract import Permissions, TableContract
+from schemas.errors import Rejected
+from schemas.label import Label
+from schemas.relation import RelationTuple
+from schemas.template import Template
+
+
+def label_of(row: dict[str, Any], permissions: Permissions) -> Label:
+    """Fill the permission templates. Raises Rejected(no_permission): without tenant and reader nobody may see it."""
+    tenant = permissions.tenant.render(row)
+    readers = _filled(permissions.readers, row)
+    if not tenant:
+        raise Rejected("no_permission", f"no tenant: {permissions.tenant.text!r} is null or empty in this row")
+    if not readers:
+        raise Rejected("no_permission", "no reader: every entry of permissions.readers is null in this row")
+    attributes = {name: template.render(row) for name, template in permissions.attributes.items()}
+    return Label(
+        tenant=tenant,
+        readers=readers,
+        denied=_filled(permissions.denied, row),
+        attributes={name: value for name, value in attributes.items() if value is not None},
+    )
+
+
+def granted_by(row: dict[str, Any], contract: TableContract) -> tuple[RelationTuple, ...]:
+    """The relation tuples a row stands for; a rule with a null column grants nothing."""
+    tuples = []
+    for rule in contract.relation:
+        tenant, obj, subject = (template.render(row) for template in (rule.tenant, rule.object, rule.subject))
+        if tenant and obj and subject:
+            tuples.append(RelationTuple(tenant=tenant, object=obj, relation=rule.relation, subject=subject))
+    return tuple(tuples)
+
+
+def _filled(templates: tuple[Template, ...], row: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(text for text in (template.render(row) for template in templates) if text)

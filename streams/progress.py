@@ -1,0 +1,70 @@
+"""Progress: up to which commit time each source is searchable, from beats and the offsets of the consumer group.
+
+A beat is a logical message that the connector's heartbeat query writes into the source's own log; Debezium delivers
+it after everything committed before it. When intake has committed past all that the raw topics held when the beat
+arrived, and indexing past all that `freshline.changes` held after that, everything committed before the beat is in
+the index or in the dead-letter topic. Committed offsets speak for all workers and for idle partitions alike.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
+
+from schemas.progress import Beat, Progress
+from schemas.topics import CHANGES, PROGRESS
+from streams.send import Message, Send
+
+log = logging.getLogger(__name__)
+
+Offsets = Mapping[tuple[str, int], int]
+Persist = Callable[[str, Callable[[], Awaitable[None]]], Awaitable[None]]
+
+
+class OffsetReader(Protocol):
+    """Blocking questions to Kafka; raise Unavailable when it is away."""
+
+    def end_offsets(self, topics: Sequence[str]) -> Offsets: ...
+
+    def committed(self, group: str) -> Offsets: ...
+
+
+class Tracker:
+    """Holds the newest beat of each source and follows one at a time to the index."""
+
+    def __init__(self, offsets: OffsetReader, group: str, raw_topics: Mapping[str, Sequence[str]], poll: float) -> None:
+        self._offsets = offsets
+        self._group = group
+        self._raw_topics = raw_topics
+        self._poll = poll
+        self._newest: dict[str, Beat] = {}
+        self._news = {source: asyncio.Event() for source in raw_topics}
+
+    def note(self, beat: Beat) -> None:
+        known = self._newest.get(beat.source)
+        if known is None or beat.position > known.position:
+            self._newest[beat.source] = beat
+            self._news[beat.source].set()
+
+    async def follow(self, source: str, send: Send, now_ms: Callable[[], int]) -> None:
+        """Wait for a beat, follow it to the index, publish the source's progress."""
+        await self._news[source].wait()
+        self._news[source].clear()
+        beat = self._newest[source]
+        await self._passed(self._raw_topics[source])
+        await self._passed([CHANGES])
+        progress = Progress(
+            source=source, watermark_ms=beat.commit_ms, position=beat.position, measured_ms=now_ms()
+        )
+        await send([Message.of(PROGRESS, source, progress)])
+
+    async def _passed(self, topics: Sequence[str]) -> None:
+        """Return when the group has committed all that these topics hold now."""
+        ends = await asyncio.to_thread(self._offsets.end_offsets, topics)
+        while not reached(ends, await asyncio.to_thread(self._offsets.committed, self._group)):
+            await asyncio.sleep(self._poll)
+
+
+def reached(ends: Offsets, committed: Offsets) -> bool:
+    """Whether every partition that holds anything is committed to its end. A partition never committed is at 0."""
+    return all(committed.get(partition, 0) >= end for partition, end in ends.items())

@@ -1,0 +1,69 @@
+"""`freshline work`: composes the job from real parts and runs it as a Faust worker."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import faust
+
+from connectors.kafka_admin import KafkaAdmin
+from index.fast_embedder import load_embedder
+from index.milvus import MilvusStore
+from schemas.contract import Contract
+from schemas.errors import Misconfigured
+from schemas.settings import Settings, read_secret
+from schemas.topics import INTERNAL
+from streams.flow import wire
+from streams.indexing import Indexer
+from streams.job import Job
+from streams.progress import Tracker
+
+COMMIT_INTERVAL = 0.2
+"""Seconds between offset commits; the watermark cannot be newer."""
+
+
+def build(settings: Settings, contracts: Sequence[Contract]) -> faust.App:
+    """Compose the job. Raises Misconfigured for missing topics or another model, Unavailable when a part is away."""
+    admin = KafkaAdmin(settings.kafka)
+    _require_topics(admin, contracts)
+    embedder = load_embedder(settings.model, settings.home, settings.cores)
+    store = MilvusStore(settings.milvus_uri, read_secret(settings.milvus_token_file), settings.collection)
+    store.open(embedder.spec)
+    raw_topics = {contract.source: list(contract.raw_topics()) for contract in contracts}
+    tracker = Tracker(admin, settings.group, raw_topics, poll=COMMIT_INTERVAL)
+    app = _app(settings)
+    wire(app, Job(contracts, Indexer(store, embedder), tracker, settings.max_text_bytes), tracker, settings)
+    return app
+
+
+def _app(settings: Settings) -> faust.App:
+    """A Faust app that makes no topics of its own and commits often; offsets are ours to acknowledge."""
+    return faust.App(
+        settings.group,
+        broker=f"kafka://{settings.kafka}",
+        datadir=str(Path(settings.home) / "faust"),
+        autodiscover=False,
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        consumer_auto_offset_reset="earliest",
+        broker_commit_interval=COMMIT_INTERVAL,
+        stream_wait_empty=True,
+        producer_linger=0.0,
+        loghandlers=[],
+    )
+
+
+def _require_topics(admin: KafkaAdmin, contracts: Sequence[Contract]) -> None:
+    wanted = {*INTERNAL, *(t for c in contracts for t in (*c.raw_topics(), c.beat_topic))}
+    missing = sorted(wanted - admin.topics().keys())
+    if missing:
+        raise Misconfigured(f"these topics do not exist yet: {', '.join(missing)}; run: freshline sources apply")
+
+
+def run(settings: Settings, contracts: Sequence[Contract]) -> None:
+    """Run a worker until SIGTERM or SIGINT. Does not return."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for noisy in ("faust", "aiokafka", "mode"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    faust.Worker(build(settings, contracts), loglevel="WARNING", quiet=True).execute_from_commandline()
