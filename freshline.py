@@ -1,0 +1,365 @@
+"""The `freshline` command: the composition root. It puts the rooms together and prints; it decides nothing."""
+
+import os
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import psycopg
+import typer
+from psycopg import conninfo
+from rich.console import Console
+from rich.table import Table
+
+from schemas.answer import Answer, SourceStatus
+from schemas.contract import Contract
+from schemas.errors import FreshlineError, Misconfigured
+from schemas.settings import Settings, read_secret
+
+if TYPE_CHECKING:
+    from infra.demo.steps import Stage
+
+out, err = Console(), Console(stderr=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Fresh, permitted context for AI agents.")
+sources_app = typer.Typer(no_args_is_help=True, help="The sources: one contract a file.")
+tokens_app = typer.Typer(no_args_is_help=True, help="Tokens that say who asks.")
+keys_app = typer.Typer(no_args_is_help=True, help="The keys that sign and check tokens.")
+models_app = typer.Typer(no_args_is_help=True, help="Embedding models.")
+for name, group in (
+    ("sources", sources_app),
+    ("tokens", tokens_app),
+    ("keys", keys_app),
+    ("models", models_app),
+):
+    app.add_typer(group, name=name)
+
+Person = Annotated[
+    str, typer.Option("--as", help="Who asks: a first name of people.json, or user@tenant-mail.")
+]
+Tenant = Annotated[str, typer.Option(help="The tenant of a person given by mail address.")]
+
+
+def main() -> None:
+    """Run the command. Exit codes: 0 done, 1 it went wrong, 2 something must be configured or corrected first."""
+    try:
+        app()
+    except Misconfigured as error:
+        err.print(f"[red]{error.code}:[/]", str(error), markup=True, highlight=False)
+        sys.exit(2)
+    except FreshlineError as error:
+        err.print(f"[red]{error.code}:[/]", str(error), highlight=False)
+        sys.exit(1)
+
+
+# The local stack
+
+
+@app.command()
+def setup() -> None:
+    """Install what the local stack needs: server programs, jars, the local model. Quick when it is there."""
+    from index.models.prepare import prepare
+    from infra.local.stack import Stack
+
+    settings = _settings()
+    Stack(settings.home, _say).prepare()
+    prepare(settings.home, _say)
+
+
+@app.command()
+def up() -> None:
+    """Start PostgreSQL, Kafka, Connect, Milvus, apply the sources, start the stream job and the API."""
+    settings = _start()
+    out.print(
+        f"\nThe API answers at [bold]http://{settings.api_host}:{settings.api_port}[/] (POST /v1/search)."
+    )
+    out.print('Ask: [bold]freshline ask "Which invoices are overdue?" --as alice[/]')
+
+
+@app.command()
+def down() -> None:
+    """Stop everything that `up` started. The data stays."""
+    from infra.local.services import Services
+
+    from infra.local.stack import Stack
+
+    settings = _settings()
+    Services(settings.home, _say).down()
+    Stack(settings.home, _say).down()
+
+
+@app.command()
+def status() -> None:
+    """What of the local stack runs."""
+    from infra.local.services import Services
+
+    from infra.local.stack import Stack
+
+    settings = _settings()
+    table = Table("part", "state", "pid", "port", "log")
+    for part in (*Stack(settings.home, _say).status(), *Services(settings.home, _say).status()):
+        colour = {"running": "green", "unhealthy": "yellow", "stopped": "red"}[part.state]
+        table.add_row(
+            part.name,
+            f"[{colour}]{part.state}[/]",
+            str(part.pid or "—"),
+            str(part.port or "—"),
+            str(part.log),
+        )
+    out.print(table)
+
+
+@app.command()
+def demo() -> None:
+    """The main job on real input, step by step; the result also goes to demo.json."""
+    from infra.demo.demo import Record, Show, play
+    from query.show import answer_table, freshness_table
+
+    home = _settings().home
+    home.mkdir(parents=True, exist_ok=True)
+    play(Record(home / "demo.json", out), _stage, Show(answer_table, freshness_table), out)
+
+
+@app.command()
+def bench(samples: Annotated[int, typer.Option(min=50, help="How many single updates.")] = 200) -> None:
+    """Commit to answer, sampled on the otherwise idle local stack."""
+    from infra.demo.demo import measure
+
+    measure(_stage(), samples, out)
+
+
+# The sources
+
+
+@sources_app.command()
+def validate(
+    offline: Annotated[
+        bool, typer.Option(help="Check the files only, not Kafka Connect and the database.")
+    ] = False,
+) -> None:
+    """Check every contract and connector config; all mistakes at once."""
+    from connectors.mistakes import ContractInvalid
+    from connectors.validate import validate as find_mistakes
+
+    settings = _settings()
+    mistakes = find_mistakes(settings.sources, settings, online=not offline)
+    if mistakes:
+        raise ContractInvalid(mistakes)
+    out.print(f"[green]{len(_contracts(settings))} contracts are right.[/]")
+
+
+@sources_app.command()
+def plan() -> None:
+    """What `apply` would change."""
+    from connectors.apply import make_plan
+
+    settings = _settings()
+    planned = make_plan(_contracts(settings), settings)
+    table = Table("kind", "name", "action", "detail")
+    for step in planned.steps:
+        colour = {"create": "green", "update": "yellow", "refuse": "red"}.get(step.action, "dim")
+        table.add_row(step.kind, step.name, f"[{colour}]{step.action}[/]", step.detail)
+    out.print(table)
+
+
+@sources_app.command()
+def apply() -> None:
+    """Create or change topics and connectors until the sources are captured as the contracts say."""
+    from connectors.apply import apply as apply_sources
+
+    settings = _settings()
+    apply_sources(_contracts(settings), settings, _say)
+
+
+@sources_app.command("status")
+def sources_status() -> None:
+    """Each source: connector, snapshot, backlog, lag, dead letters."""
+    from connectors.show import status_table
+    from connectors.status import status as find_status
+
+    settings = _settings()
+    out.print(status_table(find_status(_contracts(settings), settings)))
+
+
+@sources_app.command()
+def schema(file: Annotated[Path, typer.Argument()] = Path("connectors/contract.schema.json")) -> None:
+    """Write the JSON Schema that editors check contracts with."""
+    from connectors.json_schema import write_json_schema
+
+    write_json_schema(file)
+
+
+# The stream job and the API
+
+
+@app.command()
+def work(
+    alone: Annotated[bool, typer.Option("--alone", help="Without a supervisor that restarts it.")] = False,
+) -> None:
+    """Run a worker of the stream job until SIGTERM."""
+    from streams.run import run_alone, run_supervised
+
+    settings = _settings()
+    contracts = _contracts(settings)
+    if alone:
+        run_alone(settings, contracts)
+    sys.exit(
+        run_supervised(
+            settings, contracts, [sys.executable, str(Path(__file__).resolve()), "work", "--alone"]
+        )
+    )
+
+
+@app.command()
+def serve() -> None:
+    """Run the API until SIGTERM."""
+    from query.serve import serve as serve_api
+
+    serve_api(_settings())
+
+
+@app.command()
+def ask(question: str, who: Person, tenant: Tenant = "", limit: int = 5) -> None:
+    """Ask the API as a person, with a token of one minute."""
+    from query.ask import ask as ask_api
+    from query.show import answer_table, freshness_table
+    from schemas.answer import Question
+
+    settings = _settings()
+    answer = ask_api(_api(settings), _token(settings, who, tenant, 60), Question(query=question, limit=limit))
+    out.print(answer_table(question, who, answer, limit))
+    out.print(freshness_table(answer.sources))
+
+
+# Tokens, keys, models
+
+
+@tokens_app.command()
+def mint(who: Person, tenant: Tenant = "", minutes: Annotated[int, typer.Option(min=1)] = 60) -> None:
+    """Print a token for a person, signed with the local key."""
+    sys.stdout.write(_token(_settings(), who, tenant, minutes * 60) + "\n")
+
+
+@keys_app.command()
+def generate() -> None:
+    """Make the signing key and its public key. An existing key is never overwritten."""
+    from query.tokens import generate_keys
+
+    out.print(f"public key: {generate_keys(_settings().home / 'keys')}")
+
+
+@models_app.command("prepare")
+def prepare_model() -> None:
+    """Make the model that needs no model hub: all-MiniLM-L6-v2 as fp32 ONNX, checked against a reference."""
+    from index.models.prepare import prepare
+
+    out.print(f"model: {prepare(_settings().home, _say)}")
+
+
+# What the commands share
+
+
+def _settings() -> Settings:
+    return Settings.load(os.environ)
+
+
+def _contracts(settings: Settings) -> list[Contract]:
+    from connectors.load import load
+
+    return load(settings.sources)
+
+
+def _say(line: str) -> None:
+    out.print(f"   {line}", markup=False, highlight=False)
+
+
+def _api(settings: Settings) -> str:
+    return f"http://{settings.api_host}:{settings.api_port}"
+
+
+def _token(settings: Settings, who: str, tenant: str, seconds: int) -> str:
+    from query.ask import resolve_person
+    from query.principal import Principal
+    from query.tokens import load_signing_key, mint
+
+    person = Principal(who, tenant) if tenant else resolve_person(who, settings.home)
+    return mint(load_signing_key(settings.home / "keys"), person, settings.audience, seconds, time.time())
+
+
+def _start() -> Settings:
+    """Everything up: the stack, the sample company, keys, sources, services. Returns the settings of what runs."""
+    from infra.local.services import Services
+
+    from connectors.apply import apply as apply_sources
+    from infra.demo.company import seed, write_people
+    from infra.local.stack import Stack
+    from query.tokens import generate_keys
+
+    home = _settings().home
+    Stack(home, _say).up()
+    settings = _settings()
+    write_people(seed(_dsn(settings), datetime.now(UTC), report=_say), home / "people.json")
+    if not (home / "keys" / "signing.pem").exists():
+        generate_keys(home / "keys")
+    apply_sources(_contracts(settings), settings, _say)
+    Services(home, _say).up()
+    return _settings()
+
+
+def _stage() -> "Stage":
+    """The demo's stage on the running product, with the sample company as it was at first."""
+    from infra.demo.company import make_company, restore_story
+    from infra.demo.steps import Stage
+
+    settings = _start()
+    contracts = _contracts(settings)
+    company = make_company(datetime.now(UTC))
+    database = psycopg.connect(_dsn(settings), autocommit=True)
+    restored = restore_story(database, company)
+    if restored:
+        _say(f"sample company: {restored} rows put back as they were before the last demo")
+    tables = [name for c in contracts for name, table in c.tables.items() if table.permissions is not None]
+    return Stage(company, database, _Product(settings, contracts), tables)
+
+
+class _Product:
+    """The product's doors for the demo: the API over HTTP, and the index's count."""
+
+    def __init__(self, settings: Settings, contracts: list[Contract]) -> None:
+        from index.milvus import MilvusStore
+
+        self._settings = settings
+        self._sources = [contract.source for contract in contracts]
+        self._store = MilvusStore(
+            settings.milvus_uri, read_secret(settings.milvus_token_file), settings.collection
+        )
+
+    def ask(self, person: str, question: str) -> Answer:
+        from query.ask import ask as ask_api
+        from schemas.answer import Question
+
+        token = _token(self._settings, person, "", 60)
+        return ask_api(_api(self._settings), token, Question(query=question, limit=5))
+
+    def freshness(self) -> list[SourceStatus]:
+        from query.ask import freshness
+
+        return freshness(_api(self._settings), _token(self._settings, "alice", "", 60))
+
+    def searchable(self) -> int:
+        return sum(self._store.count(source) for source in self._sources)
+
+
+def _dsn(settings: Settings) -> str:
+    return conninfo.make_conninfo(
+        host=settings.pg_host,
+        port=settings.pg_port,
+        user=settings.pg_user,
+        dbname=settings.pg_database,
+        password=read_secret(settings.pg_password_file),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -10,7 +10,7 @@ from connectors.mistakes import Mistake
 
 @dataclass(frozen=True)
 class ConfigFile:
-    """`options` are text as Kafka Connect keeps them (`true`, `50`); `mistakes` are those of the JSON itself."""
+    """`options` are text as Kafka Connect keeps them (`true`, `50`); `mistakes` those of the JSON itself."""
 
     file: Path
     options: dict[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What Freshline needs of a Debezium configuration: what is missing is added, what contradicts is a mistake."""
+"""What Freshline needs of a Debezium configuration: what is missing is added, what contradicts is wrong."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -67,10 +67,11 @@ _EMIT = re.compile(r"pg_logical_emit_message\s*\(\s*(true|false)\s*,\s*'([^']*)'
 
 def effective(contract: Contract, options: Mapping[str, str]) -> dict[str, str]:
     """The configuration that runs: the file's options, and what Freshline needs where the file is silent."""
-    return _effective(contract.source, list(contract.tables), options)
+    return effective_for(contract.source, list(contract.tables), options)
 
 
-def _effective(source: str, tables: list[str], options: Mapping[str, str]) -> dict[str, str]:
+def effective_for(source: str, tables: list[str], options: Mapping[str, str]) -> dict[str, str]:
+    """As `effective`, for a contract that is not (yet) right as a whole."""
     ours = {name: value for name, (value, _) in FIXED.items()} | dict(DEFAULTS)
     ours |= {
         "topic.prefix": source,
@@ -115,9 +116,7 @@ def check(
 
 def _fixed(source: str, config: ConfigFile) -> Iterator[Mistake]:
     needed = dict(FIXED)
-    needed |= {
-        name: (source, "connector and topics carry the source's name") for name in ("topic.prefix", "name")
-    }
+    needed |= dict.fromkeys(("topic.prefix", "name"), (source, "connector and topics carry the source's name"))
     for option, (value, why) in needed.items():
         found = config.options.get(option, value)
         if found.lower() != value.lower():
@@ -216,7 +215,7 @@ def _columns(tables: Mapping[str, TableContract], config: ConfigFile) -> Iterato
 
 
 def _matches(patterns: str, name: str) -> bool | None:
-    """As Debezium matches: comma-separated, whole name, any case. None where a pattern is no regular expression."""
+    """As Debezium matches: comma-separated, whole name, any case. None for a broken regular expression."""
     try:
         return any(
             re.fullmatch(part.strip(), name, re.IGNORECASE) for part in patterns.split(",") if part.strip()

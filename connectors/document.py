@@ -22,7 +22,7 @@ class Document:
     mistakes: list[Mistake] = field(default_factory=list)
 
     def line_of(self, loc: Loc) -> int:
-        """The line of the field, or of the nearest field around it. Steps that the file does not have are skipped."""
+        """The line of the field, or of the nearest one around it. Steps the file has not are skipped."""
         here: Loc = ()
         for step in loc:
             if (*here, step) in self.lines:
@@ -41,7 +41,7 @@ class Document:
 
 
 def read_document(file: Path) -> Document:
-    """Read a file. Never raises for its content: what is wrong is in `mistakes`, and then `data` may be None."""
+    """Read a file. Never raises for its content: see `mistakes`; then `data` may be None."""
     document = Document(file)
     try:
         loader = yaml.SafeLoader(file.read_text(encoding="utf-8"))

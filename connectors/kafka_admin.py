@@ -1,4 +1,4 @@
-"""What Freshline asks of Kafka itself: topics, offsets, committed offsets, and the messages of small topics."""
+"""What Freshline asks of Kafka itself: topics, offsets, committed offsets, messages of small topics."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -13,7 +13,7 @@ from confluent_kafka import (
     Message,
     TopicPartition,
 )
-from confluent_kafka.admin import (
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs do not re-export
     AdminClient,
     AlterConfigOpType,
     ConfigEntry,
@@ -42,7 +42,7 @@ _BROKEN_CONFIG = frozenset(
 
 @dataclass(frozen=True)
 class TopicSpec:
-    """A topic as it should be. `config` holds topic options as text; what it leaves out is the broker's default."""
+    """A topic as it should be. `config` holds options as text; what it leaves out is the broker's default."""
 
     name: str
     partitions: int = 1
@@ -67,7 +67,7 @@ class KafkaAdmin:
         return {name: len(topic.partitions) for name, topic in found.topics.items()}
 
     def create_topics(self, specs: Sequence[TopicSpec]) -> list[str]:
-        """Create those that do not exist; returns their names. Existing ones stay as they are: see `configure`.
+        """Create those that do not exist; returns their names. Others stay as they are: see `configure`.
 
         Raises Misconfigured for a topic that Kafka does not accept.
         """
@@ -93,7 +93,7 @@ class KafkaAdmin:
         return {r.name: {name: str(e.value) for name, e in entries.items()} for r, entries in found.items()}
 
     def configure(self, name: str, config: Mapping[str, str]) -> None:
-        """Set these options of a topic; its others stay. Raises Misconfigured where Kafka does not accept one."""
+        """Set these options of a topic; its others stay. Raises Misconfigured where Kafka refuses one."""
         entries = [
             ConfigEntry(option, value, incremental_operation=AlterConfigOpType.SET)
             for option, value in config.items()
@@ -106,11 +106,11 @@ class KafkaAdmin:
 
     def begin_offsets(self, topics: Iterable[str]) -> Offsets:
         """The first offset still kept, of each partition. Topics that do not exist are left out."""
-        return self._offsets(topics, OffsetSpec.earliest())
+        return self._offsets(topics, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
 
     def end_offsets(self, topics: Iterable[str]) -> Offsets:
         """The offset the next message will get, of each partition. Topics that do not exist are left out."""
-        return self._offsets(topics, OffsetSpec.latest())
+        return self._offsets(topics, OffsetSpec.latest())  # type: ignore[no-untyped-call]
 
     def committed(self, group: str) -> Offsets:
         """The next offset a consumer group will read, where it committed one; empty for an unknown group."""
@@ -122,9 +122,9 @@ class KafkaAdmin:
         return {(p.topic, p.partition): p.offset for p in found if p.offset >= 0}
 
     def read(self, topic: str, newest: int | None = None) -> Iterator[Message]:
-        """The messages of a topic up to its end as it is now; with `newest`, about that many of each partition.
+        """The messages of a topic up to its end as it is now; with `newest`, about that many a partition.
 
-        The timeout bounds each wait for a next message, so a long topic is read whole but a silent broker is not
+        The timeout bounds each wait for a next message: a long topic is read whole, a silent broker is not
         waited for. Reads outside any consumer group. A topic that does not exist is empty.
         """
         begin, end = self.begin_offsets([topic]), self.end_offsets([topic])

@@ -45,7 +45,7 @@ class Draft:
 
 
 def load(folder: Path) -> list[Contract]:
-    """Every contract of a folder (`*.yaml`), by file name. Raises ContractInvalid with all mistakes of all files."""
+    """Every contract of a folder, by file name. Raises ContractInvalid with all mistakes of all files."""
     return _contracts(drafts(folder), folder)
 
 
@@ -104,8 +104,9 @@ def _add_config(found: Draft) -> None:
         return
     found.config = read_config(file)
     found.mistakes += found.config.mistakes
+    source = found.source or found.config.options.get("topic.prefix", "")
     if not found.config.mistakes:
-        found.mistakes += check(found.source, _freshness(found), found.tables, found.config)
+        found.mistakes += check(source, _freshness(found), found.tables, found.config)
 
 
 def _freshness(found: Draft) -> float | None:

@@ -1,16 +1,17 @@
 """Cuts a long text into chunks the embedder can read, so that an edit changes only the chunks around it.
 
-The rule: a text that fits is one chunk. One that does not is cut in two at its *weakest gap*, and so on with both
-halves. Gaps between paragraphs are weaker than those between sentences, then words, then characters; among equals
-the weakest is that whose surroundings (32 characters to either side) hash lowest.
+The rule: a text that fits is one chunk. One that does not is cut in two at its *weakest gap*, and so on with
+both halves. Gaps between paragraphs are weaker than those between sentences, then words, then characters;
+among equals the weakest is that whose surroundings (32 characters to either side) hash lowest.
 
-Why not fill one chunk after another: then a word inserted at the top moves every later boundary, and the whole
-record is embedded again. Here a gap's weakness depends on its surroundings alone, never on what stands before or
-how much. A stretch of text is a chunk exactly if both its ends are weaker than every gap inside it, it fits, and
-the next larger such stretch does not. So an edit can change a chunk only if that chunk, or the larger stretch it
-would join, touches the edit: all changes lie within a few chunks' length of it, whatever the length of the text.
-(The price: chunks are on average a bit over half full. The exception: a long run of verbatim repeats, whose gaps
-are all equally weak, is cut in the middle.) There is no overlap: it would embed text twice and spread each edit.
+Why not fill one chunk after another: then a word inserted at the top moves every later boundary, and the
+whole record is embedded again. Here a gap's weakness depends on its surroundings alone, never on what stands
+before or how much. A stretch of text is a chunk exactly if both its ends are weaker than every gap inside it,
+it fits, and the next larger such stretch does not. So an edit can change a chunk only if that chunk, or the
+larger stretch it would join, touches the edit: all changes lie within a few chunks' length of it, whatever
+the length of the text. (The price: chunks are on average a bit over half full. The exception: a long run of
+verbatim repeats, whose gaps are all equally weak, is cut in the middle.) There is no overlap: it would embed
+text twice and spread each edit.
 """
 
 import re
@@ -24,7 +25,7 @@ Fits = Callable[[str], bool]
 Cut = Callable[[str], list[int]]
 
 MAX_CHARACTERS = 4_000
-"""No chunk is longer, however few tokens it has: a model may read a long unbroken string as one unknown word."""
+"""No chunk is longer, however few its tokens: a model may read an unbroken string as one unknown word."""
 SURROUNDINGS = 32
 HEADING_CHARACTERS = 60
 """A paragraph this short is taken for a heading or a greeting, and holds on to what follows it."""
@@ -37,8 +38,9 @@ SPACE = re.compile(r"\s+")
 def chunk(text: str, count_tokens: CountTokens, limit: int, title: str = "") -> list[str]:
     """The chunks of `text` in order, stripped of outer space; none if the text is blank.
 
-    Each fits: `embedding_text(title, chunk)` has at most `limit` tokens, special tokens included. No other character
-    than space is lost. Deterministic. Raises ValueError if `limit` leaves no room beside the title: `clip` it first.
+    Each fits: `embedding_text(title, chunk)` has at most `limit` tokens, special tokens included. No other
+    character than space is lost. Deterministic. Raises ValueError if `limit` leaves no room beside the title:
+    `clip` it first.
     """
 
     def fits(part: str) -> bool:
@@ -66,9 +68,11 @@ def clip(text: str, count_tokens: CountTokens, limit: int) -> str:
 
 
 def _chunks(text: str, level: int, fits: Fits) -> Iterator[str]:
-    """Chunks of `text`, cut at gaps of this level, and at those of the next where a piece alone does not fit."""
+    """Chunks of `text`, cut at gaps of this level, and of the next where a piece alone does not fit."""
     if level == len(LEVELS):
-        raise ValueError("the token limit leaves no room for a single character beside the title: shorten the title")
+        raise ValueError(
+            "the token limit leaves no room for a single character beside the title: shorten the title"
+        )
     ends = [0, *LEVELS[level](text), len(text)]
     weakness = [_weakness(text, end) for end in ends]
     pending = [(0, len(ends) - 1)]

@@ -16,10 +16,11 @@ NORM_TOLERANCE = 1e-3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
-    """What a collection's vectors depend on. It is recorded with the collection; two that differ must not meet.
+    """What a collection's vectors depend on; recorded with it. Vectors of two that differ must not meet.
 
-    `max_tokens` counts prefix and special tokens. The prefixes are what the model card asks for, put before each
-    text by the embedder itself. `fingerprint` names the weights: vectors of another fingerprint are not comparable.
+    `max_tokens` counts prefix and special tokens. The prefixes are what the model card asks for, put before
+    each text by the embedder itself. `fingerprint` names the weights: vectors of another fingerprint are not
+    comparable.
     """
 
     name: str
@@ -33,7 +34,8 @@ class ModelSpec:
 class Embedder(Protocol):
     """Blocking and CPU-bound: call it off the event loop. Safe to call from several threads at once.
 
-    A text's vector depends on that text and `spec` alone: never on its neighbours, their order, or the threads.
+    A text's vector depends on that text and `spec` alone: never on its neighbours, their order, or the
+    threads.
     """
 
     @property
@@ -51,7 +53,7 @@ class Embedder(Protocol):
         ...
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """What each text costs as a passage, prefix and special tokens included. Nothing is refused or cut off."""
+        """What each text costs as a passage, prefix and special tokens included. Nothing is refused."""
         ...
 
 
@@ -78,4 +80,7 @@ def require_unit(vectors: Vectors, dimension: int) -> None:
     norms = np.linalg.norm(vectors, axis=1)
     wrong = np.flatnonzero(~(np.abs(norms - 1.0) <= NORM_TOLERANCE))
     if wrong.size:
-        raise BrokenVector(f"the vector of text {wrong[0]} has length {norms[wrong[0]]}, not 1: the model is damaged")
+        first = wrong[0]
+        raise BrokenVector(
+            f"the vector of text {first} has length {norms[first]}, not 1: the model is damaged"
+        )

@@ -1,12 +1,12 @@
 """What can go wrong with models and vectors.
 
-    FreshlineError
-    ├── UnusableText        a text that has no vector: empty, or not text at all (also a ValueError)
-    ├── TextTooLong         a text beyond what the model reads; chunk it first
-    ├── BrokenVector        the model answered with something that is not a unit vector
-    └── Misconfigured
-        ├── ModelUnavailable    the model is neither here nor to be had
-        └── ModelDamaged        the model is here, but is not what it should be
+FreshlineError
+├── UnusableText        a text that has no vector: empty, or not text at all (also a ValueError)
+├── TextTooLong         a text beyond what the model reads; chunk it first
+├── BrokenVector        the model answered with something that is not a unit vector
+└── Misconfigured
+    ├── ModelUnavailable    the model is neither here nor to be had
+    └── ModelDamaged        the model is here, but is not what it should be
 """
 
 from schemas.errors import FreshlineError, Misconfigured
@@ -23,7 +23,7 @@ class UnusableText(FreshlineError, ValueError):
 
 
 class TextTooLong(FreshlineError):
-    """A text is longer than the model reads. `index` says which; nothing was cut off, nothing was embedded."""
+    """A text is longer than the model reads. `index` says which; nothing was cut off or embedded."""
 
     code = "text_too_long"
 

@@ -11,20 +11,25 @@ from tokenizers import Tokenizer
 from index.embedder import ModelSpec, Vectors, require_short, require_text, require_unit
 
 BATCH = 4
-"""Texts computed together. A batch is padded to its longest text, and padding is the cost: small and sorted wins."""
+"""Texts computed together. Each is padded to the longest, and padding is the cost: small and sorted wins."""
 
 
 class FastEmbedder:
     """Vectors are fp32 and bit-identical whatever the batch, its order and the number of cores.
 
-    `folder` holds the ONNX file under the name fastembed expects, with its tokenizer files: nothing is fetched.
+    `folder` holds the ONNX file under the name fastembed expects, with its tokenizer files: nothing is
+    fetched.
     """
 
     def __init__(self, spec: ModelSpec, folder: Path, cores: int) -> None:
         """Loads the weights, about half a second. Raises whatever fastembed does of files it cannot read."""
         self.spec = spec
         self._model = TextEmbedding(
-            spec.name, specific_model_path=str(folder), threads=1, providers=["CPUExecutionProvider"]
+            spec.name,
+            specific_model_path=str(folder),
+            cache_dir=str(folder),  # else fastembed makes an empty folder in the system's temporary one
+            threads=1,
+            providers=["CPUExecutionProvider"],
         )
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_truncation()
@@ -50,7 +55,8 @@ class FastEmbedder:
         order = sorted(range(len(texts)), key=lambda index: -lengths[index])
         batches = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
         vectors = np.empty((len(texts), self.spec.dimension), dtype=np.float32)
-        for batch, rows in zip(batches, self._run([[prefixed[i] for i in batch] for batch in batches]), strict=True):
+        answers = self._run([[prefixed[index] for index in batch] for batch in batches])
+        for batch, rows in zip(batches, answers, strict=True):
             require_unit(rows, self.spec.dimension)
             vectors[batch] = rows
         return vectors

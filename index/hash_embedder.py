@@ -28,10 +28,10 @@ class HashEmbedder:
         require_text(texts)
         require_short(self.count_tokens(texts), self.spec.max_tokens)
         vectors = np.zeros((len(texts), self.spec.dimension), dtype=np.float32)
-        for row, text in zip(vectors, texts, strict=True):
+        for row, text in enumerate(texts):
             for word in WORD.findall(text.lower()):
-                row[self._slot(word)] += 1.0
-            row /= np.linalg.norm(row)
+                vectors[row, self._slot(word)] += 1.0
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         require_unit(vectors, self.spec.dimension)
         return vectors
 
@@ -41,7 +41,11 @@ class HashEmbedder:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """A word costs one token for every eight characters begun."""
-        return [SPECIAL_TOKENS + sum(-(-len(w) // TOKEN_CHARACTERS) for w in WORD.findall(text)) for text in texts]
+        return [SPECIAL_TOKENS + sum(map(_cost, WORD.findall(text))) for text in texts]
 
     def _slot(self, word: str) -> int:
         return int.from_bytes(blake2b(word.encode(), digest_size=8).digest()) % self.spec.dimension
+
+
+def _cost(word: str) -> int:
+    return -(-len(word) // TOKEN_CHARACTERS)

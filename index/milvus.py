@@ -10,10 +10,10 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
-import numpy as np
 from pymilvus import MilvusClient
 from pymilvus.exceptions import DataNotMatchException, MilvusException, ParamError
 
+from index.embedder import ModelSpec
 from index.milvus_schema import CHUNK_FIELDS, Names, ensure_collections, from_entity, to_entity
 from index.store import Found, Held, Row, Vector, Version, chunk_id
 from schemas.access import AccessFilter
@@ -37,14 +37,16 @@ class MilvusStore:
     """See `index.store.ChunkStore`. Connects on first use, and again after the server was away."""
 
     def __init__(self, uri: str, token: str, name: str, timeout: float = 10.0) -> None:
-        self._connect: Callable[[], MilvusClient] = lambda: MilvusClient(uri=uri, token=token, timeout=timeout)
+        self._connect: Callable[[], MilvusClient] = lambda: MilvusClient(
+            uri=uri, token=token, timeout=timeout
+        )
         self._client: MilvusClient | None = None
         self._timeout = timeout
         self.names = Names(name)
 
-    def open(self, dimension: int, model: str) -> None:
+    def open(self, spec: ModelSpec) -> None:
         """Create the collections where they are missing. Raises Misconfigured if they were made by another model."""
-        self._call(lambda client: ensure_collections(client, self.names, dimension, model))
+        self._call(lambda client: ensure_collections(client, self.names, spec))
 
     def held(self, record_ids: Sequence[str]) -> dict[str, Held]:
         heads = self._rows(chunk_id(record_id, 0) for record_id in record_ids)
@@ -53,7 +55,10 @@ class MilvusStore:
         for row in (*heads, *tails):
             rows.setdefault(row.record_id, []).append(row)
         deleted = self._deleted(record_ids)
-        return {record_id: _held(rows.get(record_id, []), deleted.get(record_id, NOWHERE)) for record_id in record_ids}
+        return {
+            record_id: _held(rows.get(record_id, []), deleted.get(record_id, NOWHERE))
+            for record_id in record_ids
+        }
 
     def write(self, versions: Sequence[Version]) -> None:
         kept = [v for v in versions if v.rows]
@@ -63,7 +68,9 @@ class MilvusStore:
         self._bury(gone)
         self._upsert([v.rows[0] for v in growing])
         self._upsert([row for v in kept for row in v.rows[1:]])
-        self._delete(chunk_id(v.record_id, n) for v in versions for n in range(max(1, len(v.rows)), v.chunks_before))
+        self._delete(
+            chunk_id(v.record_id, n) for v in versions for n in range(max(1, len(v.rows)), v.chunks_before)
+        )
         self._upsert([v.rows[0] for v in shrinking])
         self._delete(chunk_id(v.record_id, 0) for v in gone if v.chunks_before)
 
@@ -109,7 +116,11 @@ class MilvusStore:
             page = ids[start : start + READ_PAGE]
             found += self._call(
                 lambda client, page=page: client.get(  # type: ignore[misc]
-                    collection, ids=page, output_fields=list(fields), consistency_level=STRONG, timeout=self._timeout
+                    collection,
+                    ids=page,
+                    output_fields=list(fields),
+                    consistency_level=STRONG,
+                    timeout=self._timeout,
                 )
             )
         return found

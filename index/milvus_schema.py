@@ -1,12 +1,13 @@
 """How rows lie in Milvus: the two collections, their fields, and which model made their vectors."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from pymilvus import DataType, MilvusClient
 
+from index.embedder import ModelSpec
 from index.store import Row
 from schemas.errors import Misconfigured
 from schemas.label import LabelId
@@ -70,29 +71,34 @@ def oversized(row: Row) -> str | None:
     return None
 
 
-def ensure_collections(client: MilvusClient, names: Names, dimension: int, model: str) -> None:
-    """Create what is missing; refuse vectors of another model. `model` names weights, dimension and prefix rules."""
+def ensure_collections(client: MilvusClient, names: Names, spec: ModelSpec) -> None:
+    """Create what is missing. Raises Misconfigured where the vectors are of another model than `spec`."""
     if not client.has_collection(names.chunks):
-        _create_chunks(client, names.chunks, dimension, model)
-    made_by = json.loads(client.describe_collection(names.chunks)["description"] or "{}").get("model")
-    if made_by != model:
+        _create_chunks(client, names.chunks, spec)
+    recorded = client.describe_collection(names.chunks)["description"]
+    if recorded != _recorded(spec):
         raise Misconfigured(
-            f"the collection {names.chunks!r} holds vectors of {made_by!r}, but this process embeds with {model!r}; "
-            "set FRESHLINE_MODEL to the former, or choose another FRESHLINE_COLLECTION and replay into it"
+            f"the collection {names.chunks!r} holds vectors of {recorded or 'an unknown model'}, but this process "
+            f"embeds with {_recorded(spec)}; set FRESHLINE_MODEL to the former, or choose another "
+            "FRESHLINE_COLLECTION and replay into it"
         )
     if not client.has_collection(names.deleted):
         _create_deleted(client, names.deleted)
 
 
-def _create_chunks(client: MilvusClient, name: str, dimension: int, model: str) -> None:
+def _recorded(spec: ModelSpec) -> str:
+    return json.dumps(asdict(spec), sort_keys=True)
+
+
+def _create_chunks(client: MilvusClient, name: str, spec: ModelSpec) -> None:
     schema = MilvusClient.create_schema(
-        auto_id=False, enable_dynamic_field=False, description=json.dumps({"model": model})
+        auto_id=False, enable_dynamic_field=False, description=_recorded(spec)
     )
     for field, length in _VARCHARS.items():
         schema.add_field(field, DataType.VARCHAR, max_length=length, is_primary=field == "chunk_id")
     for field in _INTEGERS:
         schema.add_field(field, DataType.INT64)
-    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=dimension)
+    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=spec.dimension)
     indexes = MilvusClient.prepare_index_params()
     indexes.add_index("vector", index_type="FLAT", metric_type="COSINE")
     for field in ("label", "source"):

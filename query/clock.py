@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Instant(NamedTuple):
-    """The same moment on two clocks: `wall_ms` since 1970 UTC; `steady` seconds, for durations, never set back."""
+    """One moment on two clocks: `wall_ms` since 1970 UTC; `steady`, seconds for durations, never set back."""
 
     wall_ms: int
     steady: float

@@ -12,7 +12,7 @@ _NONE: frozenset[str] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Every name a principal acts under: itself, everyone, each userset; with the name each was reached from."""
+    """Every name a principal acts under (itself, everyone, each userset) and whence each was reached."""
 
     came_from: Mapping[str, str | None]
 
@@ -43,7 +43,7 @@ class RelationGraph:
     def apply(self, grant: Grant) -> set[str]:
         """Take a row's grant unless a newer one is known. Returns the tenants it touched. Idempotent."""
         before = self._grants.get(grant.record_id)
-        if before is not None and grant.position < before.position:
+        if before is not None and (grant.position < before.position or grant == before):
             return set()
         self._grants[grant.record_id] = grant
         return self._withdraw(before) | self._add(grant)
@@ -54,7 +54,7 @@ class RelationGraph:
         return set() if before is None else self.apply(before.model_copy(update={"tuples": ()}))
 
     def reach(self, principal: Principal, doubted: frozenset[str] = _NONE) -> Reach:
-        """Breadth first, within the principal's tenant, safe with cycles; rows of `doubted` sources do not count."""
+        """Breadth first, within one tenant, safe with cycles; rows of `doubted` sources do not count."""
         came_from: dict[str, str | None] = {principal.name: None, EVERYONE: principal.name}
         waiting = list(came_from)
         for name in waiting:
@@ -77,8 +77,7 @@ class RelationGraph:
         if grant is None or not grant.tuples:
             return set()
         self._sources[source_of(grant.record_id)] -= 1
-        for entry in set((t.tenant, t.subject, t.userset) for t in grant.tuples):
-            tenant, subject, userset = entry
+        for tenant, subject, userset in {(t.tenant, t.subject, t.userset) for t in grant.tuples}:
             usersets = self._usersets[tenant, subject]
             usersets[userset].discard(grant.record_id)
             if not usersets[userset]:

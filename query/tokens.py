@@ -1,8 +1,8 @@
 """Tokens that say who asks: JWTs signed with Ed25519, and the folder that holds the keys.
 
 The folder has one signing key (`signing.pem`, readable by its owner only) and any number of public keys
-(`<kid>.pub.pem`). To rotate: remove signing.pem, generate again, and remove the old public key when the last token
-it signed has expired; from then on such tokens are refused.
+(`<kid>.pub.pem`). To rotate: remove signing.pem, generate again, and remove the old public key when the last
+token it signed has expired; from then on such tokens are refused.
 """
 
 import os
@@ -38,7 +38,7 @@ PublicKeys = Mapping[str, Ed25519PublicKey]
 
 
 def generate_keys(folder: Path) -> Path:
-    """Make a signing key and its public key; returns the public key's path. Raises Misconfigured if one is there."""
+    """Make a pair of keys; returns the public one's path. Raises Misconfigured if there is one."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     private = Ed25519PrivateKey.generate()
     text = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -69,7 +69,7 @@ def load_signing_key(folder: Path) -> Ed25519PrivateKey:
 
 
 def load_public_keys(folder: Path) -> dict[str, Ed25519PublicKey]:
-    """Every public key of the folder by its id. Raises Misconfigured for none, or for one that is not what it says."""
+    """Every public key by its id. Raises Misconfigured for none, or one that is not what its name says."""
     keys: dict[str, Ed25519PublicKey] = {}
     for path in sorted(folder.glob(f"*{PUBLIC_SUFFIX}")):
         try:
@@ -89,7 +89,9 @@ def key_id(key: Ed25519PublicKey) -> str:
     return sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()[:16]
 
 
-def mint(private_key: Ed25519PrivateKey, principal: Principal, audience: str, lifetime_s: int, now: float) -> str:
+def mint(
+    private_key: Ed25519PrivateKey, principal: Principal, audience: str, lifetime_s: int, now: float
+) -> str:
     """A token for `principal`, valid from `now` (seconds since 1970) for `lifetime_s` seconds."""
     claims: dict[str, Any] = {
         "iss": ISSUER,
@@ -102,11 +104,13 @@ def mint(private_key: Ed25519PrivateKey, principal: Principal, audience: str, li
     }
     if principal.agent:
         claims["agent"] = principal.agent
-    return jwt.encode(claims, private_key, algorithm=ALGORITHM, headers={"kid": key_id(private_key.public_key())})
+    return jwt.encode(
+        claims, private_key, algorithm=ALGORITHM, headers={"kid": key_id(private_key.public_key())}
+    )
 
 
 def verify(token: str, public_keys: PublicKeys, audience: str, now: float) -> Principal:
-    """Who the token speaks for at `now` (seconds since 1970). Raises Unauthenticated, which never says why."""
+    """Who the token speaks for at `now` (seconds since 1970). Raises Unauthenticated, never saying why."""
     try:
         key = public_keys[jwt.get_unverified_header(token)["kid"]]
         claims = jwt.decode(

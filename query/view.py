@@ -1,7 +1,7 @@
-"""The materialised permission view: what labels mean, who belongs to what, how far each source is. No Kafka here.
+"""The materialised permission view: what labels mean, who belongs to what, how far each source is. No Kafka.
 
-Usersets are resolved when a question comes, so a changed membership needs no write to the index. A label nobody
-defined yet is in nobody's set: a row that arrives before its label's definition is denied until it arrives.
+Usersets are resolved when a question comes, so a changed membership needs no write to the index. A label
+nobody defined yet is in nobody's set: a row that comes before its label's definition is denied until then.
 """
 
 from collections import Counter, OrderedDict
@@ -28,9 +28,9 @@ class Visibility:
     _definitions: Mapping[LabelId, Label] = field(repr=False)
 
     def why(self, label_id: LabelId) -> list[str]:
-        """A shortest path from the asker to a reader entry: user:alice@acme.example, team:7#member, folder:3#viewer.
+        """A shortest path from the asker to a reader entry; empty for a label that is not visible.
 
-        Empty for a label that is not visible.
+        user:alice@acme.example, team:7#member, folder:3#viewer
         """
         if label_id not in self.labels:
             return []
@@ -62,9 +62,14 @@ class PermissionView:
         self._as_of: float | None = None
 
     def clear(self) -> None:
-        """Forget everything, because what was followed is not there any more; nothing is visible from now on."""
+        """Forget everything, because what was followed is gone; nothing is visible from now on."""
         with self._lock:
             self._empty()
+
+    def ignore(self, kind: str) -> None:
+        """Count something that could not be used."""
+        with self._lock:
+            self.ignored[kind] += 1
 
     def define(self, definition: LabelDefinition) -> None:
         """Learn a label. A definition that does not hash to its own id is ignored and counted."""
@@ -98,7 +103,7 @@ class PermissionView:
 
     @property
     def as_of(self) -> float | None:
-        """The last moment (steady clock, seconds) the view is known to have been complete; None = never yet."""
+        """The last moment (steady clock, seconds) the view is known to have been complete; None = never."""
         return self._as_of
 
     @property
@@ -114,7 +119,7 @@ class PermissionView:
             return None if known is None else known.watermark_ms
 
     def visible(self, principal: Principal, doubted: frozenset[str] = _NONE) -> Visibility:
-        """Labels of the principal's tenant that name it, or a userset it reaches, as reader and not as denied.
+        """Labels of the principal's tenant with a reader it reaches, and no denied entry that it reaches.
 
         What the rows of a `doubted` source grant does not count. And as such a source may lack the news that
         somebody joined a denied group, labels that deny groups are hidden meanwhile.
@@ -134,7 +139,9 @@ class PermissionView:
         tenant = principal.tenant
         reach = self._relations.reach(principal, doubted)
         feared = self._relations.reach(principal) if doubted else reach
-        labels = _union(self._readers, tenant, reach.came_from) - _union(self._denied, tenant, feared.came_from)
+        labels = _union(self._readers, tenant, reach.came_from) - _union(
+            self._denied, tenant, feared.came_from
+        )
         if doubted:
             labels -= self._denying_groups.get(tenant, set())
         return Visibility(frozenset(labels), reach, self._labels)

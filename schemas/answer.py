@@ -70,6 +70,9 @@ class Answer(_Model):
 
     hits: list[Hit]
     sources: list[SourceStatus]
+    exact: bool
+    """The hits are proven to be the best of all permitted records. False where the proof needs more rows than one
+    search can return."""
     answered_ms: int
     timings: dict[str, float]
 

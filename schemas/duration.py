@@ -3,7 +3,7 @@
 import re
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SHAPE = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -23,5 +23,7 @@ def seconds(text: object) -> float:
     return value
 
 
-Duration = Annotated[float, BeforeValidator(seconds)]
+_Written = Annotated[str, Field(pattern=f"^{_SHAPE.pattern}$")] | Annotated[float, Field(gt=0)]
+
+Duration = Annotated[float, BeforeValidator(seconds, json_schema_input_type=_Written)]
 """Seconds, written as text with a unit."""

@@ -22,7 +22,9 @@ def of_source(source: Mapping[str, Any], transaction: Mapping[str, Any] | None) 
     before everything streamed at that LSN). Raises Rejected(unknown_position) where there is none.
     """
     if source.get("connector") != "postgresql":
-        raise Rejected("unknown_position", f"connector {source.get('connector')!r} has no known source position")
+        raise Rejected(
+            "unknown_position", f"connector {source.get('connector')!r} has no known source position"
+        )
     lsn = source.get("lsn")
     if not isinstance(lsn, int) or lsn < 0:
         raise Rejected("unknown_position", "source.lsn is missing, so the change cannot be put in order")

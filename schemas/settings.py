@@ -58,7 +58,11 @@ class Settings(BaseModel):
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Self:
         """Read the environment. Raises Misconfigured naming every wrong variable at once."""
-        given = {name: environ[PREFIX + name.upper()] for name in cls.model_fields if PREFIX + name.upper() in environ}
+        given = {
+            name: environ[PREFIX + name.upper()]
+            for name in cls.model_fields
+            if PREFIX + name.upper() in environ
+        }
         home = Path(given.get("home", cls.model_fields["home"].default))
         try:
             return cls.model_validate({**_local_stack(home), **given})

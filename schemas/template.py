@@ -52,7 +52,9 @@ class Template:
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(
-            cls, core_schema.str_schema(), serialization=core_schema.plain_serializer_function_ser_schema(lambda t: t.text)
+            cls,
+            core_schema.str_schema(),
+            serialization=core_schema.plain_serializer_function_ser_schema(lambda t: t.text),
         )
 
 
@@ -64,7 +66,9 @@ def as_text(row: Mapping[str, Any], column: str) -> str | None:
     if value is None:
         return None
     if value == PLACEHOLDER:
-        raise Rejected("placeholder_value", f"column {column!r} was not sent by the database (unchanged TOAST value)")
+        raise Rejected(
+            "placeholder_value", f"column {column!r} was not sent by the database (unchanged TOAST value)"
+        )
     if isinstance(value, bool):
         return "true" if value else "false"
     return value if isinstance(value, str) else str(value)

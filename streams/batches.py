@@ -5,7 +5,7 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import faust
 from aiokafka.errors import KafkaError
@@ -18,6 +18,7 @@ from streams.decode import RawEvent
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+Event = EventT[bytes]
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
 """Seconds between tries while a part is away."""
@@ -25,16 +26,16 @@ BROKEN = 70
 """Exit code (EX_SOFTWARE) of a worker that met an error it does not understand."""
 
 
-async def batches(stream: faust.StreamT[bytes], size: int, wait: float) -> AsyncIterator[Sequence[EventT]]:
+async def batches(stream: faust.StreamT[bytes], size: int, wait: float) -> AsyncIterator[Sequence[Event]]:
     """Up to `size` events, or what came within `wait` seconds. Not acknowledged: `acknowledge` does that.
 
     Faust's `take()` acknowledges even when the body fails; `noack_take()` leaves it to us.
     """
-    async for events in stream.noack_take(size, within=wait):
-        yield events
+    async for events in cast(faust.Stream[bytes], stream).noack_take(size, within=wait):
+        yield cast(Sequence[Event], events)
 
 
-def acknowledge(events: Sequence[EventT]) -> None:
+def acknowledge(events: Sequence[Event]) -> None:
     """Say that all that came from these events is safe; Faust commits up to the first that is not acknowledged."""
     for event in events:
         event.ack()
@@ -60,10 +61,10 @@ async def persist(what: str, do: Callable[[], Awaitable[T]]) -> T:
             os._exit(BROKEN)
 
 
-def raw_event(event: EventT) -> RawEvent:
+def raw_event(event: Event) -> RawEvent:
     """The message as it came, before any decoding by Faust."""
     message = event.message
-    headers = message.headers.items() if isinstance(message.headers, dict) else (message.headers or ())
+    headers = cast(list[tuple[str, bytes | None]], message.headers or [])
     return RawEvent(
         origin=Origin(topic=message.topic, partition=message.partition, offset=message.offset),
         key=message.key,

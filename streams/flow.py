@@ -25,21 +25,23 @@ def wire(app: faust.App, job: Job, tracker: Tracker, settings: Settings) -> None
     send = sender(app)
     size, wait = settings.batch_size, settings.batch_wait
 
-    def topic(*names: str) -> faust.TopicT[bytes]:
-        return app.topic(*names, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes)
+    def topic(*names: str) -> faust.TopicT:
+        return app.topic(
+            *names, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes
+        )
 
     @app.agent(topic(*job.tables), name="intake")
     async def intake(stream: faust.StreamT[bytes]) -> None:
         async for events in batches(stream, size, wait):
             raws = [raw_event(event) for event in events]
-            await persist("intake", lambda raws=raws: job.take(raws, send))
+            await persist("intake", partial(job.take, raws, send))
             acknowledge(events)
 
     @app.agent(topic(CHANGES), name="indexing")
     async def indexing(stream: faust.StreamT[bytes]) -> None:
         async for events in batches(stream, size, wait):
             raws = [raw_event(event) for event in events]
-            await persist("indexing", lambda raws=raws: job.index(raws, send))
+            await persist("indexing", partial(job.index, raws, send))
             acknowledge(events)
 
     @app.agent(topic(*job.beats), name="progress")
@@ -54,4 +56,4 @@ def wire(app: faust.App, job: Job, tracker: Tracker, settings: Settings) -> None
 
 async def _follow(app: faust.App, tracker: Tracker, source: str, send: Send) -> None:
     while not app.should_stop:
-        await persist(f"progress of {source}", lambda: tracker.follow(source, send, now_ms))
+        await persist(f"progress of {source}", partial(tracker.follow, source, send, now_ms))

@@ -27,7 +27,9 @@ log = logging.getLogger(__name__)
 class Job:
     """One worker's work. `send` returns when Kafka has acknowledged every message."""
 
-    def __init__(self, contracts: Sequence[Contract], indexer: Indexer, tracker: Tracker, max_text_bytes: int) -> None:
+    def __init__(
+        self, contracts: Sequence[Contract], indexer: Indexer, tracker: Tracker, max_text_bytes: int
+    ) -> None:
         self.tables = tables_by_topic(contracts)
         self.beats = {contract.beat_topic: contract.source for contract in contracts}
         self._indexer = indexer
@@ -40,7 +42,9 @@ class Job:
         """Intake of a batch: changes, labels and grants out; what is rejected to the dead letters."""
         taken = [take(raw, self.tables, self._max_text_bytes) for raw in raws]
         labels = {t.label.id: t.label for t in taken if t.label and t.label.id not in self._known_labels}
-        messages = [Message.of(LABELS, str(i), LabelDefinition(id=i, label=label)) for i, label in labels.items()]
+        messages = [
+            Message.of(LABELS, str(i), LabelDefinition(id=i, label=label)) for i, label in labels.items()
+        ]
         for raw, result in zip(raws, taken, strict=True):
             messages += self._messages(raw, result)
         await send(messages)
@@ -97,6 +101,13 @@ def _parsed(raws: Sequence[RawEvent]) -> tuple[list[tuple[RawEvent, Change]], li
 
 def _dead(raw: RawEvent, rejected: Rejected, source: str, table: str) -> Message:
     origin = raw.origin
-    log.warning("dead letter: %s [%d] %d: %s: %s", origin.topic, origin.partition, origin.offset, rejected.reason, rejected)
+    log.warning(
+        "dead letter: %s [%d] %d: %s: %s",
+        origin.topic,
+        origin.partition,
+        origin.offset,
+        rejected.reason,
+        rejected,
+    )
     letter = dead_letter(raw, rejected, now_ms(), source, table)
     return Message.of(DEAD_LETTERS, f"{origin.topic}/{origin.partition}/{origin.offset}", letter)

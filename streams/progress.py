@@ -24,6 +24,8 @@ Persist = Callable[[str, Callable[[], Awaitable[None]]], Awaitable[None]]
 class OffsetReader(Protocol):
     """Blocking questions to Kafka; raise Unavailable when it is away."""
 
+    def begin_offsets(self, topics: Sequence[str]) -> Offsets: ...
+
     def end_offsets(self, topics: Sequence[str]) -> Offsets: ...
 
     def committed(self, group: str) -> Offsets: ...
@@ -32,7 +34,9 @@ class OffsetReader(Protocol):
 class Tracker:
     """Holds the newest beat of each source and follows one at a time to the index."""
 
-    def __init__(self, offsets: OffsetReader, group: str, raw_topics: Mapping[str, Sequence[str]], poll: float) -> None:
+    def __init__(
+        self, offsets: OffsetReader, group: str, raw_topics: Mapping[str, Sequence[str]], poll: float
+    ) -> None:
         self._offsets = offsets
         self._group = group
         self._raw_topics = raw_topics
@@ -61,10 +65,15 @@ class Tracker:
     async def _passed(self, topics: Sequence[str]) -> None:
         """Return when the group has committed all that these topics hold now."""
         ends = await asyncio.to_thread(self._offsets.end_offsets, topics)
-        while not reached(ends, await asyncio.to_thread(self._offsets.committed, self._group)):
+        begins = await asyncio.to_thread(self._offsets.begin_offsets, topics)
+        while not reached(begins, ends, await asyncio.to_thread(self._offsets.committed, self._group)):
             await asyncio.sleep(self._poll)
 
 
-def reached(ends: Offsets, committed: Offsets) -> bool:
-    """Whether every partition that holds anything is committed to its end. A partition never committed is at 0."""
-    return all(committed.get(partition, 0) >= end for partition, end in ends.items())
+def reached(begins: Offsets, ends: Offsets, committed: Offsets) -> bool:
+    """Whether every partition is committed to its end. One that holds no message has nothing to wait for."""
+    return all(
+        committed.get(partition, -1) >= end
+        for partition, end in ends.items()
+        if end > begins.get(partition, 0)
+    )

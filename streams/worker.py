@@ -1,14 +1,13 @@
-"""`freshline work`: composes the job from real parts and runs it as a Faust worker."""
+"""The worker: the job composed from real parts, as a Faust app."""
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 import faust
 
 from connectors.kafka_admin import KafkaAdmin
-from index.fast_embedder import load_embedder
 from index.milvus import MilvusStore
+from index.models.load import load_embedder
 from schemas.contract import Contract
 from schemas.errors import Misconfigured
 from schemas.settings import Settings, read_secret
@@ -58,12 +57,6 @@ def _require_topics(admin: KafkaAdmin, contracts: Sequence[Contract]) -> None:
     wanted = {*INTERNAL, *(t for c in contracts for t in (*c.raw_topics(), c.beat_topic))}
     missing = sorted(wanted - admin.topics().keys())
     if missing:
-        raise Misconfigured(f"these topics do not exist yet: {', '.join(missing)}; run: freshline sources apply")
-
-
-def run(settings: Settings, contracts: Sequence[Contract]) -> None:
-    """Run a worker until SIGTERM or SIGINT. Does not return."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for noisy in ("faust", "aiokafka", "mode"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    faust.Worker(build(settings, contracts), loglevel="WARNING", quiet=True).execute_from_commandline()
+        raise Misconfigured(
+            f"these topics do not exist yet: {', '.join(missing)}; run: freshline sources apply"
+        )

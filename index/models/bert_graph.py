@@ -1,7 +1,7 @@
 """Writes a BERT encoder as an ONNX graph: token ids and mask in, one vector per token out. Needs onnx alone.
 
-Two simplifications that change no result: token type 0, the only one a sentence has, is added to the positions
-beforehand; the classification head is left out.
+Two simplifications that change no result: token type 0, the only one a sentence has, is added to the
+positions beforehand; the classification head is left out.
 """
 
 from typing import Any
@@ -22,8 +22,9 @@ MASKED = np.float32(np.finfo(np.float32).min)
 class _Graph:
     """Collects nodes and constants; every method returns the name of the value it made."""
 
-    def __init__(self, tensors: Tensors) -> None:
+    def __init__(self, tensors: Tensors, shape: BertShape) -> None:
         self.tensors = tensors
+        self.shape = shape
         self.nodes: list[onnx.NodeProto] = []
         self.constants: dict[str, onnx.TensorProto] = {}
 
@@ -47,39 +48,40 @@ class _Graph:
         kernel = self.constant(f"{name}.kernel", self.tensors[f"{name}.weight"].T)
         return self.op("Add", self.op("MatMul", x, kernel), self.weight(f"{name}.bias"))
 
-    def norm(self, x: str, name: str, epsilon: float) -> str:
+    def add_and_norm(self, x: str, y: str, name: str) -> str:
         scale, shift = self.weight(f"{name}.weight"), self.weight(f"{name}.bias")
-        return self.op("LayerNormalization", x, scale, shift, axis=-1, epsilon=epsilon)
+        total = self.op("Add", x, y)
+        return self.op("LayerNormalization", total, scale, shift, axis=-1, epsilon=self.shape.epsilon)
 
 
 def bert_graph(tensors: Tensors, shape: BertShape) -> onnx.ModelProto:
     """The encoder as a checked model: inputs `input_ids`, `attention_mask` (int64, batch × length), output
     `last_hidden_state` (float32, batch × length × hidden). Raises KeyError naming a tensor that is missing.
     """
-    graph = _Graph(tensors)
-    hidden = _embeddings(graph, shape)
+    graph = _Graph(tensors, shape)
+    hidden = _embeddings(graph)
     mask = _mask(graph)
     for layer in range(shape.layers):
         name = f"encoder.layer.{layer}"
-        attended = graph.linear(_attention(graph, hidden, mask, f"{name}.attention.self", shape.heads),
-                                f"{name}.attention.output.dense")  # fmt: skip
-        hidden = graph.norm(graph.op("Add", attended, hidden), f"{name}.attention.output.LayerNorm", shape.epsilon)
+        attended = _attention(graph, hidden, mask, f"{name}.attention")
+        hidden = graph.add_and_norm(attended, hidden, f"{name}.attention.output.LayerNorm")
         inner = graph.op("Gelu", graph.linear(hidden, f"{name}.intermediate.dense"))
         outer = graph.linear(inner, f"{name}.output.dense")
-        hidden = graph.norm(graph.op("Add", outer, hidden), f"{name}.output.LayerNorm", shape.epsilon)
+        hidden = graph.add_and_norm(outer, hidden, f"{name}.output.LayerNorm")
     graph.nodes[-1].output[0] = "last_hidden_state"
     return _model(graph)
 
 
-def _embeddings(graph: _Graph, shape: BertShape) -> str:
+def _embeddings(graph: _Graph) -> str:
     positions = (
         graph.tensors["embeddings.position_embeddings.weight"]
         + graph.tensors["embeddings.token_type_embeddings.weight"][0]
     )
     words = graph.op("Gather", graph.weight("embeddings.word_embeddings.weight"), "input_ids")
     length = graph.op("Shape", "input_ids", start=1, end=2)
-    places = graph.op("Slice", graph.constant("positions", positions), graph.numbers(0), length, graph.numbers(0))
-    return graph.norm(graph.op("Add", words, places), "embeddings.LayerNorm", shape.epsilon)
+    table, zero = graph.constant("positions", positions), graph.numbers(0)
+    places = graph.op("Slice", table, zero, length, zero)
+    return graph.add_and_norm(words, places, "embeddings.LayerNorm")
 
 
 def _mask(graph: _Graph) -> str:
@@ -90,12 +92,13 @@ def _mask(graph: _Graph) -> str:
     return graph.op("Unsqueeze", lowest, graph.numbers(1, 2))
 
 
-def _attention(graph: _Graph, x: str, mask: str, name: str, heads: int) -> str:
-    width = graph.tensors[f"{name}.query.weight"].shape[0]
+def _attention(graph: _Graph, x: str, mask: str, name: str) -> str:
+    width = graph.tensors[f"{name}.self.query.weight"].shape[0]
+    heads = graph.shape.heads
     size = width // heads
 
     def by_head(part: str, order: list[int]) -> str:
-        split = graph.op("Reshape", graph.linear(x, f"{name}.{part}"), graph.numbers(0, 0, heads, size))
+        split = graph.op("Reshape", graph.linear(x, f"{name}.self.{part}"), graph.numbers(0, 0, heads, size))
         return graph.op("Transpose", split, perm=order)
 
     query = by_head("query", [0, 2, 1, 3])
@@ -105,7 +108,7 @@ def _attention(graph: _Graph, x: str, mask: str, name: str, heads: int) -> str:
     scores = graph.op("Div", graph.op("MatMul", query, key), root)
     weights = graph.op("Softmax", graph.op("Add", scores, mask), axis=-1)
     joined = graph.op("Transpose", graph.op("MatMul", weights, value), perm=[0, 2, 1, 3])
-    return graph.op("Reshape", joined, graph.numbers(0, 0, width))
+    return graph.linear(graph.op("Reshape", joined, graph.numbers(0, 0, width)), f"{name}.output.dense")
 
 
 def _model(graph: _Graph) -> onnx.ModelProto:

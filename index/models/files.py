@@ -18,7 +18,7 @@ WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 
 @dataclass(frozen=True, slots=True)
 class BertShape:
-    """What the weights do not say about themselves. `epsilon` keeps layer normalisation from dividing by zero."""
+    """What the weights leave open. `epsilon` keeps layer normalisation from dividing by zero."""
 
     layers: int
     heads: int

@@ -13,7 +13,7 @@ FIRST_ANSWER = 5.0
 
 
 def hub_files(name: str, home: Path) -> tuple[Path, Path]:
-    """The folder of a model's files, and its ONNX file in it; fetched on first use, later without any network.
+    """The folder of a model's files, and its ONNX file in it; fetched on first use, later without network.
 
     Raises ModelUnavailable, saying what to do, if it is not here and the hub is switched off or out of reach.
     """
@@ -34,8 +34,9 @@ def hub_files(name: str, home: Path) -> tuple[Path, Path]:
         if (Path(found) / model_file).is_file():
             return Path(found), Path(found) / model_file
     raise ModelUnavailable(
-        f"the embedding model {name} is not on this machine and the model hub cannot be reached (or is switched off "
-        "by HF_HUB_OFFLINE): run `freshline models prepare` for the offline model, or connect once to fetch it"
+        f"the embedding model {name} is not on this machine and the model hub cannot be reached, "
+        "or is switched off by HF_HUB_OFFLINE: run `freshline models prepare` for the offline model, "
+        "or connect once to fetch it"
     )
 
 

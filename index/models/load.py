@@ -13,15 +13,18 @@ from index.models.hub import hub_files
 def load_embedder(model: str, home: Path, cores: int) -> Embedder:
     """The embedder, loaded and tried on one text; about a second.
 
-    "auto" is the model that `freshline models prepare` made under `home` if there is one, else the default from the
-    hub. Any other name is honoured or refused, never replaced. Raises ModelUnavailable or ModelDamaged.
+    "auto" is the model that `freshline models prepare` made under `home` if there is one, else the default
+    from the hub. Any other name is honoured or refused, never replaced. Raises ModelUnavailable or
+    ModelDamaged.
     """
     prepared = prepared_folder(home)
     name = (MINILM if prepared.exists() else DEFAULT) if model == AUTO else model
     known = known_model(name)
     if name == MINILM and prepared.exists():
         if not is_intact(prepared):
-            raise ModelDamaged(f"the model in {prepared} is damaged or outdated: run `freshline models prepare`")
+            raise ModelDamaged(
+                f"the model in {prepared} is damaged or outdated: run `freshline models prepare`"
+            )
         return _open(known.spec(WEIGHTS_SHA256), prepared, cores)
     folder, weights = hub_files(name, home)
     return _open(known.spec(sha256(weights)), folder, cores)

@@ -1,4 +1,4 @@
-"""Is the converted model the model it claims to be? Asked of published numbers and of an independent computation."""
+"""Is the converted model what it claims to be? Asked of published numbers and an independent computation."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from index.models.safetensors import Tensors
 
 MINIMUM_COSINE = 0.99999
 
-# As printed in the Sentence Transformers documentation (usage; semantic textual similarity), to four decimals.
+# As printed in the Sentence Transformers documentation (usage; textual similarity), to four decimals.
 PUBLISHED_SIMILARITIES = (
     ("The weather is lovely today.", "It's so sunny outside!", 0.6660),
     ("The weather is lovely today.", "He drove to the stadium.", 0.1046),
@@ -30,7 +30,7 @@ PUBLISHED_SIMILARITIES = (
 )
 SIMILARITY_TOLERANCE = 1e-4
 
-# The head of the vector of this text, as fastembed's own tests expect it of the official file, to six decimals.
+# The head of this text's vector, as fastembed's own tests expect it of the official file.
 PUBLISHED_TEXT = "hello world"
 PUBLISHED_HEAD = np.array([-0.034478, 0.03102, 0.00673, 0.02611, -0.039362], dtype=np.float32)
 HEAD_TOLERANCE = 1e-5
@@ -39,7 +39,8 @@ SAMPLES = (
     "invoice 4711",
     "The customer's card was charged twice; refund the second payment & close ticket #12-B.",
     "Ünïcode, 東京の天気, emoji 🎉 and\n\ta tab",
-    "Restart the broker, wait for the partitions to be reassigned, then look at the consumer's lag again. " * 8,
+    "Restart the broker, wait for the partitions to be reassigned, then look at the consumer's lag again. "
+    * 8,
 )
 
 
@@ -51,7 +52,9 @@ def verify(embedder: FastEmbedder, tensors: Tensors, folder: Path) -> float:
     _check_published(embedder)
     lowest = lowest_cosine(embedder, tensors, folder, SAMPLES)
     if not lowest >= MINIMUM_COSINE:
-        raise ModelDamaged(f"the converted model differs from the reference: cosine {lowest:.6f}; it is not used")
+        raise ModelDamaged(
+            f"the converted model differs from the reference: cosine {lowest:.6f}; it is not used"
+        )
     return lowest
 
 
@@ -73,4 +76,6 @@ def _check_published(embedder: FastEmbedder) -> None:
     error = float(np.abs(found - np.array(expected)).max())
     head = embedder.embed_question(PUBLISHED_TEXT)[: len(PUBLISHED_HEAD)]
     if not (error <= SIMILARITY_TOLERANCE and np.allclose(head, PUBLISHED_HEAD, rtol=0, atol=HEAD_TOLERANCE)):
-        raise ModelDamaged(f"the converted model misses published similarities by {error:.4f}; it is not used")
+        raise ModelDamaged(
+            f"the converted model misses published similarities by {error:.4f}; it is not used"
+        )

@@ -1,12 +1,12 @@
-"""A company's worth of sample data: two tenants, three source schemas in one PostgreSQL database, about 1,900 rows.
+"""A company's worth of sample data: two tenants, three source schemas in one PostgreSQL database, 1,800 rows.
 
-`make_company` generates everything in memory, `seed` puts it into a database, `restore_story` undoes what the demo
-changed. The same seed gives the same rows, whatever the day: times are relative to `now`, texts and keys are not.
+`make_company` generates everything in memory, `seed` puts it into a database, `restore_story` undoes what the
+demo changed. The same seed gives the same keys and texts on any day; only times are relative to `now`.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,8 +26,17 @@ from infra.demo.company_wiki import make_wiki
 SCHEMA_FILE = Path(__file__).parent / "schema.sql"
 SCHEMAS = ("helpdesk", "crm", "wiki")
 DEFAULT_SEED = 7
-LOCK_NUMBER = 4_706_511
+LOCK_NUMBER = 4_706_511  # any number nobody else locks: two seeds at once take turns
+PARENTS_FIRST = (
+    *("helpdesk.teams", "helpdesk.members", "helpdesk.tickets", "helpdesk.comments"),
+    *("crm.accounts", "crm.contacts", "crm.notes"),
+    *("wiki.folders", "wiki.folder_permissions", "wiki.pages"),
+)
 Report = Callable[[str], None]
+
+
+def _silent(_line: str) -> None:
+    """Reports nothing."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +61,11 @@ def make_company(now: datetime, seed: int = DEFAULT_SEED) -> Company:
     ticket_ids = make_helpdesk(making)
     make_crm(making)
     make_wiki(making)
-    people = {person.handle: person for person in making.staff.people}
-    return Company(people, tell_story(making.staff, ticket_ids), _parents_first(making.rows))
+    return Company(
+        people={person.handle: person for person in making.staff.people},
+        story=tell_story(making.staff, ticket_ids),
+        rows={table: making.rows[table] for table in PARENTS_FIRST},
+    )
 
 
 def seed(
@@ -62,13 +74,14 @@ def seed(
     seed: int = DEFAULT_SEED,
     *,
     reset: bool = False,
-    report: Report = lambda line: None,
+    report: Report = _silent,
 ) -> Company:
-    """Fills the database (a connection string or an open connection) in one transaction, and gives what is in it.
+    """Fills the database (a connection string or an open connection) in one transaction.
 
-    Does nothing if these very rows were loaded before, even if they have been changed since; `reset` loads them again.
-    Reloading truncates, so running connectors see it; only after a change of schema.sql are the schemas dropped, and
-    then the connectors' publications lose their tables: apply the sources again. Raises psycopg.Error.
+    Does nothing if these very rows were loaded before, even if they were changed since; `reset` loads them
+    again. Loading truncates first, so running connectors see it. Only after a change of schema.sql are the
+    schemas dropped, and then the connectors' publications lose their tables: apply the sources again.
+    Raises psycopg.Error, having changed nothing.
     """
     company = make_company(now, seed)
     schema, rows = fingerprints(seed)
@@ -88,18 +101,18 @@ def seed(
 
 
 def restore_story(database: str | psycopg.Connection, company: Company) -> int:
-    """Puts the story's tickets, their comments and the membership back; gives the number of rows it had to write.
+    """Puts the story's tickets, their comments and the membership back; gives the number of rows written.
 
-    Rows that still have their first text are left alone, so a connector sees only what really changed.
+    Rows that still have their first text, and are at most a day older than in `company`, are left alone: a
+    connector sees only what really changed, and the story never grows too old to be found.
     """
+    rows, leave = company.rows, company.story.leave_team
     tickets = {record.key["id"] for record in company.story.tickets}
-    leaver = (company.story.leave_team.team_id, company.story.leave_team.member_email)
+    team = [row for row in rows["helpdesk.members"] if row["team_id"] == leave.team_id]
     wanted: Rows = {
-        "helpdesk.members": [
-            row for row in company.rows["helpdesk.members"] if (row["team_id"], row["user_email"]) == leaver
-        ],
-        "helpdesk.tickets": [row for row in company.rows["helpdesk.tickets"] if row["id"] in tickets],
-        "helpdesk.comments": [row for row in company.rows["helpdesk.comments"] if row["ticket_id"] in tickets],
+        "helpdesk.members": [row for row in team if row["user_email"] == leave.member_email],
+        "helpdesk.tickets": [row for row in rows["helpdesk.tickets"] if row["id"] in tickets],
+        "helpdesk.comments": [row for row in rows["helpdesk.comments"] if row["ticket_id"] in tickets],
     }
     with _connected(database) as connection, connection.transaction():
         return sum(_put_back(connection, table, row) for table, rows in wanted.items() for row in rows)
@@ -107,8 +120,8 @@ def restore_story(database: str | psycopg.Connection, company: Company) -> int:
 
 def write_people(company: Company, path: Path) -> None:
     """Writes `{handle: {"sub": e-mail, "tenant": tenant}}` as JSON, sorted; nothing in it is secret."""
-    people = {handle: {"sub": person.email, "tenant": person.tenant} for handle, person in company.people.items()}
-    path.write_text(json.dumps(people, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    identities = {handle: {"sub": who.email, "tenant": who.tenant} for handle, who in company.people.items()}
+    path.write_text(json.dumps(identities, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def fingerprints(seed: int) -> tuple[str, str]:
@@ -116,12 +129,6 @@ def fingerprints(seed: int) -> tuple[str, str]:
     rows = make_company(datetime(2026, 1, 1, tzinfo=UTC), seed).rows
     content = json.dumps(rows, default=str, sort_keys=True).encode()
     return hashlib.sha256(SCHEMA_FILE.read_bytes()).hexdigest(), hashlib.sha256(content).hexdigest()
-
-
-def _parents_first(rows: Rows) -> Rows:
-    order = ("helpdesk.teams", "helpdesk.members", "helpdesk.tickets", "helpdesk.comments")
-    order += ("crm.accounts", "crm.contacts", "crm.notes", "wiki.folders", "wiki.folder_permissions", "wiki.pages")
-    return {table: rows[table] for table in order}
 
 
 @contextmanager
@@ -150,16 +157,18 @@ def _load(connection: psycopg.Connection, rows: Rows, report: Report) -> None:
             for row in table_rows:
                 target.write_row([row[name] for name in names])
         if "id" in names:
-            query = sql.SQL("SELECT setval(pg_get_serial_sequence(%s, 'id'), max(id)) FROM {}").format(_table(table))
-            connection.execute(query, [table])
+            highest = sql.SQL("SELECT setval(pg_get_serial_sequence(%s, 'id'), max(id)) FROM {}")
+            connection.execute(highest.format(_table(table)), [table])
         report(f"{table}: {len(table_rows):,} rows")
 
 
 def _put_back(connection: psycopg.Connection, table: str, row: Row) -> int:
     kept = [name for name in row if not name.endswith("_at")]
     query = sql.SQL(
-        "INSERT INTO {table} AS old ({names}) VALUES ({values}) ON CONFLICT ({key}) DO UPDATE SET ({names}) = ROW({new})"
+        "INSERT INTO {table} AS old ({names}) VALUES ({values})"
+        " ON CONFLICT ({key}) DO UPDATE SET ({names}) = ROW({new})"
         " WHERE ({old_kept}) IS DISTINCT FROM ({new_kept})"
+        " OR old.created_at < excluded.created_at - interval '1 day'"
     ).format(
         table=_table(table),
         names=_columns(row),
@@ -176,7 +185,7 @@ def _table(name: str) -> sql.Identifier:
     return sql.Identifier(*name.split("."))
 
 
-def _columns(names: "list[str] | Row") -> sql.Composed:
+def _columns(names: Iterable[str]) -> sql.Composed:
     return sql.SQL(", ").join(sql.Identifier(name) for name in names)
 
 

@@ -27,7 +27,7 @@ def make_crm(making: Making) -> None:
 
 
 def _account_names(tenant: str, count: int) -> Iterator[tuple[str, str]]:
-    customers = load_texts("words")["words"][tenant]["customer"]
+    customers = list(load_texts("words")["words"][tenant]["customer"])
     branches = load_texts("crm")["branches"]
     for position in range(count):
         again, which = divmod(position, len(customers))
@@ -39,7 +39,8 @@ def _add_account(making: Making, number: int, tenant: str, customer: str, branch
     random = making.random("accounts", number)
     texts = load_texts("crm")[tenant]
     team = making.staff.team(tenant, random.choice(OWNING_TEAMS[tenant]))
-    writer = making.writer(team, random, {"customer": customer})
+    industry = load_texts("words")["words"][tenant]["customer"][customer]
+    writer = making.writer(team, random, {"customer": customer, "industry": industry})
     account = making.add(
         "crm.accounts",
         {
@@ -48,7 +49,7 @@ def _add_account(making: Making, number: int, tenant: str, customer: str, branch
             "team_id": team.id,
             "owner_email": random.choice(making.staff.ordinary(team)).email,
             "name": f"{customer}, {branch}",
-            "industry": writer.pick(["{industry}"]),
+            "industry": industry,
             "region": writer.pick(["{region}"]),
             "description": " ".join(writer.paragraphs(texts["description"], at_least=2)),
             **making.lifetime(random),
@@ -75,7 +76,7 @@ def _add_contact(making: Making, account: Row, texts: Any, random: Random) -> No
             "job_title": writer.pick(["{job}"]),
             "email": f"{first}.{last}@customer-{account['id']}.example".lower(),
             "phone": writer.pick(["{phone}"]),
-            "remarks": " ".join(writer.write(text) for text in random.sample(texts["remarks"], random.randint(1, 2))),
+            "remarks": " ".join(map(writer.write, random.sample(texts["remarks"], random.randint(1, 2)))),
             **making.lifetime(random, not_before=when(account, "created_at")),
         },
     )

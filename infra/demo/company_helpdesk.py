@@ -26,7 +26,8 @@ def make_helpdesk(making: Making) -> dict[str, int]:
         for position in range(count):
             _add_ticket(making, number, tenant, scenarios[position % len(scenarios)])
             number += 1
-    return {name: _add_story_ticket(making, name, number + i) for i, name in enumerate(load_texts("story")["tickets"])}
+    story_tickets = load_texts("story")["tickets"]
+    return {name: _add_story_ticket(making, name, number + i) for i, name in enumerate(story_tickets)}
 
 
 def _add_teams(making: Making) -> None:
@@ -55,7 +56,10 @@ def _add_ticket(making: Making, number: int, tenant: str, scenario: Any) -> None
     random = making.random("tickets", number)
     team = making.staff.team(tenant, scenario["team"])
     writer = making.writer(team, random)
-    body = "\n\n".join(writer.paragraphs(scenario["body"]))
+    subjects = scenario["subjects"]
+    which = random.randrange(len(subjects))
+    choices = writer.first_few(scenario["body"])
+    paragraphs = [writer.pick_like(alternatives, which, subjects) for alternatives in choices]
     ticket = making.add(
         "helpdesk.tickets",
         {
@@ -63,8 +67,8 @@ def _add_ticket(making: Making, number: int, tenant: str, scenario: Any) -> None
             "tenant_id": tenant,
             "team_id": team.id,
             "owner_email": random.choice(making.staff.of_team(team)).email,
-            "subject": writer.pick(scenario["subjects"]),
-            "body": body,
+            "subject": writer.write(subjects[which]),
+            "body": "\n\n".join(paragraphs),
             "status": random.choice(STATUSES),
             "priority": random.choice(PRIORITIES),
             "sensitivity": random.choice(SENSITIVITIES),
@@ -73,15 +77,20 @@ def _add_ticket(making: Making, number: int, tenant: str, scenario: Any) -> None
             **making.lifetime(random),
         },
     )
-    _add_comments(making, ticket, scenario, writer, random)
+    for body in _comments(writer, scenario, which):
+        _add_comment(making, ticket, body, team, random)
 
 
-def _add_comments(making: Making, ticket: Row, scenario: Any, writer: Writer, random: Random) -> None:
+def _comments(writer: Writer, scenario: Any, which: int) -> list[str]:
+    """Up to three comments: general ones, then what came of it, often followed by a general remark."""
+    random = writer.random
     wanted = random.choice(COMMENTS_OF_A_TICKET)
-    specific = random.sample(scenario["comments"], min((wanted + 1) // 2, len(scenario["comments"])))
-    general = random.sample(load_texts("comments"), wanted - len(specific))
-    for text in general + specific:
-        _add_comment(making, ticket, writer.write(text), making.team(ticket), random)
+    general = [writer.write(text) for text in random.sample(load_texts("comments"), wanted)]
+    if not general:
+        return []
+    outcome = writer.pick_like(scenario["comments"], which, scenario["subjects"])
+    general[-1] = f"{outcome} {general[-1]}" if random.random() < 0.5 else outcome
+    return general
 
 
 def _add_comment(making: Making, ticket: Row, body: str, team: Team, random: Random) -> None:

@@ -1,4 +1,4 @@
-"""What the three row makers share: the shape of rows, one random source per row, and times that look lived in."""
+"""What the three row makers share: the shape of rows, one random source per row, and believable times."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -33,7 +33,7 @@ class Making:
         return row
 
     def lifetime(self, random: Random, not_before: datetime | None = None) -> dict[str, Cell]:
-        """Columns `created_at` and `updated_at`: many recent, some up to 400 days old, never in the future."""
+        """Columns `created_at` and `updated_at`: many recent, some 400 days old, never in the future."""
         created = self.now - timedelta(days=OLDEST_DAYS * random.random() ** 3) - timedelta(minutes=30)
         if not_before is not None:
             created = not_before + (self.now - not_before) * random.random() * 0.3

@@ -37,7 +37,7 @@ class TicketUpdate:
 
 @dataclass(frozen=True)
 class LeaveTeam:
-    """Once `member_email` is no member of the team, the ticket must be gone from her hits; before, it is the top hit."""
+    """The top hit of the question, which must be gone once `member_email` is no longer in the team."""
 
     question: str
     person: str
@@ -49,7 +49,7 @@ class LeaveTeam:
 
 @dataclass(frozen=True)
 class TicketDelete:
-    """The top hit of the question, which must be gone once the ticket is deleted (its comments go with it)."""
+    """The top hit of the question, which must be gone once the ticket is deleted; its comments go with it."""
 
     question: str
     asked_by: str
@@ -66,10 +66,11 @@ class Story:
 
 
 def tell_story(staff: Staff, ticket_ids: Mapping[str, int]) -> Story:
-    """The story with the ids its tickets got. Raises KeyError if story.yaml names a ticket it does not define."""
+    """The story with the ids its tickets got. Raises KeyError if a question names a ticket nobody defined."""
     questions = load_texts("story")["questions"]
-    key = {name: RecordKey("helpdesk", "helpdesk.tickets", {"id": number}) for name, number in ticket_ids.items()}
-    two, update, leave, delete = (questions[name] for name in ("two_answers", "update", "leave_team", "delete"))
+    key = {name: RecordKey("helpdesk", "helpdesk.tickets", {"id": id_}) for name, id_ in ticket_ids.items()}
+    two, update = questions["two_answers"], questions["update"]
+    leave, delete = questions["leave_team"], questions["delete"]
     leaver = next(person for person in staff.people if person.handle == leave["person"])
     team = staff.team(leaver.tenant, leave["team"])
     return Story(

@@ -1,7 +1,7 @@
-"""Turns the YAML word lists and templates under `texts/` into English texts, the same for the same random source."""
+"""Turns the word lists and templates under `texts/` into English texts: same random source, same text."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -15,7 +15,7 @@ DIGIT = re.compile(r"[#^]")
 
 
 class UnknownSlot(ValueError):
-    """A template has a slot that is neither a fact, a word nor a pattern: add it to words.yaml or correct its name."""
+    """A template has a slot that is no fact, word or pattern: add it to words.yaml or correct its name."""
 
 
 @cache
@@ -25,16 +25,16 @@ def load_texts(name: str) -> Any:
 
 
 class Writer:
-    """Fills templates for one record: a slot that comes back gets the same word again, `{city2}` is another draw.
+    """Fills templates for one record: a slot that comes back gets the same word, `{city2}` is another draw.
 
-    Facts given at the start win over words; the words are those of one tenant, so tenants never share a customer.
+    Facts given at the start win over words; the words are one tenant's, so tenants never share a customer.
     """
 
     def __init__(self, tenant: str, random: Random, facts: Mapping[str, str] | None = None) -> None:
         lists = load_texts("words")
         self.random = random
         self.patterns: Mapping[str, Sequence[str]] = lists["patterns"]
-        self.words: Mapping[str, Sequence[str]] = lists["words"][tenant]
+        self.words: Mapping[str, Iterable[str]] = lists["words"][tenant]
         self.facts: dict[str, str] = dict(facts or {})
 
     def write(self, template: str) -> str:
@@ -45,10 +45,17 @@ class Writer:
         """One of the templates, filled."""
         return self.write(self.random.choice(templates))
 
+    def pick_like(self, templates: Sequence[str], which: int, like: Sequence[str]) -> str:
+        """Number `which` if the templates run parallel to `like` (as many of them), else any; filled."""
+        return self.write(templates[which]) if len(templates) == len(like) else self.pick(templates)
+
     def paragraphs(self, alternatives: Sequence[Sequence[str]], at_least: int = 1) -> list[str]:
         """The first few paragraphs (at least so many, at most all), for each one of its alternatives."""
-        count = self.random.randint(min(at_least, len(alternatives)), len(alternatives))
-        return [self.pick(choices) for choices in alternatives[:count]]
+        return [self.pick(choices) for choices in self.first_few(alternatives, at_least)]
+
+    def first_few(self, items: Sequence[Sequence[str]], at_least: int = 1) -> Sequence[Sequence[str]]:
+        """A beginning of the list, of a random length from `at_least` to all."""
+        return items[: self.random.randint(min(at_least, len(items)), len(items))]
 
     def sentences(self, templates: Sequence[str], counts: Sequence[int]) -> list[str]:
         """One paragraph for each count, of that many different sentences, in the order they are listed."""
@@ -87,5 +94,3 @@ def capitalised(text: str) -> str:
 def slug(title: str) -> str:
     """The title as it stands in a web address: lower case ASCII letters, digits and single hyphens."""
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
-
-

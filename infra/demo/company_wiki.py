@@ -1,20 +1,21 @@
-"""Rows of the schema `wiki`: a folder tree whose permissions are inherited downwards, and its pages, short and long."""
+"""Rows of the schema `wiki`: a folder tree whose permissions are inherited downwards, and its pages."""
 
 from typing import Any
 
 from infra.demo.company_people import Team
 from infra.demo.company_rows import Making, Row
-from infra.demo.company_texts import capitalised, load_texts, slug
+from infra.demo.company_texts import Writer, capitalised, load_texts, slug
 
 SHORT_PAGES = {"acme": 45, "globex": 25}
 OPEN_SPACE = "Handbook"
 OPEN_SHARE = 0.4
+LASTING = "{date} {time} {city} {city2} {customer} {version} {code}"  # what every section of a page agrees on
 FIRST_FOLDER_ID = 701
 FIRST_PAGE_ID = 8001
 
 
 def make_wiki(making: Making) -> None:
-    """Adds the schema's rows: every tenant's spaces, then one long page per system and kind, then short pages."""
+    """Adds the schema's rows: each tenant's spaces, one long page per system and kind, then short pages."""
     texts = load_texts("wiki")
     for tenant, spaces in texts["spaces"].items():
         for space, children in spaces.items():
@@ -28,14 +29,16 @@ def make_wiki(making: Making) -> None:
 
 def _add_space(making: Making, tenant: str, space: str, children: list[str]) -> None:
     root = _add_folder(making, tenant, None, space)
-    readers = [team for team in making.staff.teams if team.tenant == tenant and space in (OPEN_SPACE, team.name)]
+    teams = [team for team in making.staff.teams if team.tenant == tenant]
+    readers = teams if space == OPEN_SPACE else [making.staff.team(tenant, space)]
     for team in readers:
         _grant(making, root, f"team:{team.id}#member")
     for name in children:
         child = _add_folder(making, tenant, root["id"], name)
         if space != OPEN_SPACE:
             random = making.random("guests", int(str(child["id"])))
-            guest = random.choice([person for person in making.staff.of_tenant(tenant) if readers[0] not in person.teams])
+            everybody = making.staff.of_tenant(tenant)
+            guest = random.choice([person for person in everybody if readers[0] not in person.teams])
             _grant(making, child, f"user:{guest.email}")
 
 
@@ -63,13 +66,15 @@ def _grant(making: Making, folder: Row, subject: str) -> None:
 
 def _add_long_page(making: Making, team: Team, system: str, kind: Any) -> None:
     random = making.random("long_pages", len(making.rows.get("wiki.pages", [])))
-    writer = making.writer(team, random, {"system": system})
+    page = making.writer(team, random, {"system": system})
+    title = page.write(kind["kind"])
+    page.write(LASTING)
     parts = []
     for section in _sections(kind):
         parts.append(f"## {section['heading']}")
-        parts.extend(writer.sentences(section["sentences"], section["take"]))
+        parts.extend(Writer(team.tenant, random, page.facts).sentences(section["sentences"], section["take"]))
     folder = random.choice(_folders_of(making, team.tenant, team.name))
-    _add_page(making, team, folder, writer.write(kind["kind"]), "\n\n".join(parts))
+    _add_page(making, team, folder, title, "\n\n".join(parts))
 
 
 def _sections(kind: Any) -> list[Any]:

@@ -14,7 +14,7 @@ FALLBACK = Path("/var/lib/freshline")
 
 
 def server_account() -> Account | None:
-    """None when we are not root and so run the server as ourselves. Raises Misconfigured when root finds nobody."""
+    """None when we are not root: the server runs as ourselves. Raises Misconfigured if root finds none."""
     if os.geteuid() != 0:
         return None
     for name in CANDIDATES:
@@ -29,7 +29,7 @@ def server_account() -> Account | None:
 
 
 def reachable_folder(wanted: Path, account: Account | None) -> Path:
-    """`wanted`, or where `account` may not go there (a home under a root-only folder), a twin in /var/lib/freshline.
+    """`wanted`, or a twin in /var/lib/freshline where `account` may not go (a home under a root-only folder).
 
     The twin's name is made from `wanted`, so the same home always finds its own again.
     """

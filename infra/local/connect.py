@@ -24,7 +24,8 @@ class Connect(Part):
 
     - `${env:COMPANY_HOST}`, `_PORT`, `_DATABASE`, `_USER`, `_PASSWORD`: the demo database;
     - `${env:SOURCE_…}`: what the caller of `up` had in its environment by such a name when Connect started;
-    - `${dir:<home>/secrets:FILE}`: a whole file, `${file:<home>/secrets/FILE:KEY}`: a line of a properties file.
+    - `${dir:<home>/secrets:FILE}`: a whole file;
+    - `${file:<home>/secrets/FILE:KEY}`: one line of a properties file.
     """
 
     name: ClassVar[str] = "connect"
@@ -35,10 +36,11 @@ class Connect(Part):
         self._ports = ports
 
     def launch(self) -> Launch:
-        folder = self.home.root / "connect"
-        folder.mkdir(exist_ok=True)
-        settings = properties(worker_settings(self._ports, self.home.jars / "plugins", self.home.secrets))
-        file = folder / "worker.properties"
+        self.folder.mkdir(exist_ok=True)
+        bootstrap = f"{HOST}:{self._ports['kafka']}"
+        plugins, secrets = self.home.jars / "plugins", self.home.secrets
+        settings = properties(worker_settings(bootstrap, HOST, self.port, plugins, secrets))
+        file = self.folder / "worker.properties"
         replace_text(file, settings)
         company = self._company_variables()
         given = {name: value for name, value in os.environ.items() if re.match(VISIBLE_VARIABLES, name)}
@@ -47,7 +49,7 @@ class Connect(Part):
                 self.home.jars, HEAP_MB, "org.apache.kafka.connect.cli.ConnectDistributed", [str(file)]
             ),
             environment={**inherited_environment(), **given, **company},
-            folder=folder,
+            folder=self.folder,
             fingerprint=hashlib.sha256(f"{settings}{company}".encode()).hexdigest(),
         )
 
@@ -69,22 +71,23 @@ class Connect(Part):
         }
 
 
-def worker_settings(ports: Ports, plugins: Path, secrets: Path) -> dict[str, object]:
-    """worker.properties: JSON without schemas, quick flushes, and no wait before a restarted worker takes over."""
+def worker_settings(bootstrap: str, host: str, port: int, plugins: Path, secrets: Path) -> dict[str, object]:
+    """worker.properties: JSON without schemas, quick flushes, no wait before a restarted worker takes over.
+
+    REST listens on `host` and `port`, and other workers would find it there.
+    """
     stores = ("offset", "config", "status")
     converter = "org.apache.kafka.connect.json.JsonConverter"
     provider = "org.apache.kafka.common.config.provider"
     return {
-        "bootstrap.servers": f"{HOST}:{ports['kafka']}",
+        "bootstrap.servers": bootstrap,
         "group.id": "freshline-connect",
-        "listeners": f"http://{HOST}:{ports['connect']}",
-        "rest.advertised.host.name": HOST,
-        "rest.advertised.port": ports["connect"],
+        "listeners": f"http://{host}:{port}",
         "plugin.path": plugins,
         "plugin.discovery": "service_load",
         **{f"{side}.converter": converter for side in ("key", "value")},
         **{f"{side}.converter.schemas.enable": "false" for side in ("key", "value")},
-        **{f"{store}.storage.topic": f"connect.{store}s" for store in stores},
+        **{f"{store}.storage.topic": f"connect.{store}" for store in stores},
         **{f"{store}.storage.replication.factor": 1 for store in stores},
         **{f"{store}.storage.partitions": 1 for store in ("offset", "status")},
         "topic.creation.enable": "true",

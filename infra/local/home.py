@@ -1,4 +1,4 @@
-"""Where everything of one local stack lies, which ports it uses, and the note (`stack.json`) that tells others."""
+"""Where everything of one local stack lies, its ports, and the note (`stack.json`) that tells others."""
 
 import json
 import random
@@ -17,8 +17,8 @@ DATABASE = "company"
 SUPERUSER = "postgres"
 PORTED = ("postgres", "kafka", "connect", "milvus")
 PORT_RANGE = range(20_000, 30_000)
-"""Below the ports that systems give to outgoing connections: a client that retries while a part is down cannot be
-given the part's own port and end up talking to itself."""
+"""Below the ports that systems give to outgoing connections: a client that retries while a part is down
+cannot be given the part's own port and end up talking to itself."""
 Ports = dict[str, int]
 
 
@@ -124,7 +124,7 @@ def secret(path: Path) -> str:
 
 
 def choose_ports(remembered: Ports, running: Iterable[str], is_free: Callable[[int], bool]) -> Ports:
-    """A port for each part: the remembered one where the part runs on it or nobody does, else a new free one."""
+    """A port for each part: the remembered one if the part runs on it or nobody does, else a new free one."""
     kept = {name: port for name, port in remembered.items() if name in set(running) or is_free(port)}
     for name in PORTED:
         if name not in kept:
@@ -133,7 +133,7 @@ def choose_ports(remembered: Ports, running: Iterable[str], is_free: Callable[[i
 
 
 def free_port(is_free: Callable[[int], bool], taken: Iterable[int] = ()) -> int:
-    """A free port of PORT_RANGE, at random, none of `taken`. Raises Unavailable when a thousand tries found none."""
+    """A free port of PORT_RANGE, at random, none of `taken`. Raises Unavailable after a thousand tries."""
     busy = set(taken)
     for port in random.sample(PORT_RANGE, 1000):
         if port not in busy and is_free(port):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from infra.local.part import Report
-from infra.local.processes import replace_text
+from infra.local.processes import exclusive, replace_text
 from schemas.errors import Unavailable
 
 POM = Path(__file__).with_name("pom.xml")
@@ -18,33 +18,38 @@ MAVEN_LIMIT_SECONDS = 900
 def resolve(jars: Path, report: Report) -> None:
     """Fill `jars/kafka` (class path) and `jars/plugins` (Connect plugins) as pinned in pom.xml.
 
-    Instant and offline when they are there already. All or nothing: a run cut short leaves no half-filled folder.
+    Instant and offline when they are there already. A run cut short leaves no half-filled folder.
     Raises Unavailable with Maven's own words when it cannot resolve.
     """
-    stamp, wanted = jars / "pom.sha256", hashlib.sha256(POM.read_bytes()).hexdigest()
-    if stamp.is_file() and stamp.read_text() == wanted:
-        return
-    report("jars: Maven resolves Kafka, Connect and Debezium (once; about 60 MB)")
-    draft = jars.with_name(f"{jars.name}.draft")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    command = ["mvn", "--batch-mode", "--quiet", "--file", str(POM), f"-Djars={draft}", "generate-resources"]
+    wanted = hashlib.sha256(POM.read_bytes()).hexdigest()
+    jars.parent.mkdir(parents=True, exist_ok=True)
+    with exclusive(jars.with_name(f"{jars.name}.lock")):
+        stamp = jars / "pom.sha256"
+        if stamp.is_file() and stamp.read_text() == wanted:
+            return
+        report("jars: Maven resolves Kafka, Connect and Debezium (once; about 60 MB)")
+        draft = jars.with_name(f"{jars.name}.draft")
+        shutil.rmtree(draft, ignore_errors=True)
+        _run_maven(draft)
+        replace_text(draft / stamp.name, wanted)
+        shutil.rmtree(jars, ignore_errors=True)
+        draft.replace(jars)
+        report(f"jars: {sum(1 for _ in jars.rglob('*.jar'))} ready")
+
+
+def _run_maven(target: Path) -> None:
+    command = ["mvn", "--batch-mode", "--quiet", "--file", str(POM), f"-Djars={target}", "generate-resources"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=MAVEN_LIMIT_SECONDS)
     except subprocess.TimeoutExpired:
-        raise Unavailable(
-            "Maven", f"gave no result within {MAVEN_LIMIT_SECONDS} s; is the network slow?"
-        ) from None
+        problem = f"gave no result within {MAVEN_LIMIT_SECONDS} s; is the network slow?"
+        raise Unavailable("Maven", problem) from None
     if done.returncode != 0:
         raise Unavailable("Maven", "\n".join((done.stdout + done.stderr).splitlines()[-15:]))
-    replace_text(draft / stamp.name, wanted)
-    shutil.rmtree(jars, ignore_errors=True)
-    draft.replace(jars)
-    report(f"jars: {sum(1 for _ in jars.rglob('*.jar'))} ready")
 
 
 def java(jars: Path, heap_mb: int, main: str, arguments: Sequence[str]) -> list[str]:
-    """The command that runs a class of `jars/kafka` in a small JVM that starts quickly and dies when out of memory."""
+    """The command that runs a class of `jars/kafka` in a small, quick JVM that ends when out of memory."""
     return [
         "java",
         f"-Xmx{heap_mb}m",

@@ -25,8 +25,8 @@ class Kafka(Part):
     name: ClassVar[str] = "kafka"
 
     def prepare(self) -> None:
-        """Format the storage the first time. The controller's port is its own business: a new one at each start."""
-        data = self.home.root / "kafka" / "data"
+        """Format the storage the first time. The controller's port is its own: a new one each time."""
+        data = self.folder / "data"
         data.mkdir(parents=True, exist_ok=True)
         replace_text(
             self._settings_file(), properties(broker_settings(self.port, free_port(is_free), str(data)))
@@ -39,7 +39,7 @@ class Kafka(Part):
         return Launch(
             command=java(self.home.jars, HEAP_MB, "kafka.Kafka", [str(self._settings_file())]),
             environment=inherited_environment(),
-            folder=self.home.root / "kafka",
+            folder=self.folder,
             fingerprint=str(self.port),
         )
 
@@ -71,7 +71,7 @@ class Kafka(Part):
             )
 
     def _settings_file(self) -> Path:
-        return self.home.root / "kafka" / "server.properties"
+        return self.folder / "server.properties"
 
 
 def broker_settings(port: int, controller_port: int, data: str) -> dict[str, object]:

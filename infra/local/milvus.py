@@ -17,12 +17,12 @@ class Milvus(Part):
     name: ClassVar[str] = "milvus"
 
     def prepare(self) -> None:
-        (self.home.root / "milvus").mkdir(exist_ok=True)
+        self.folder.mkdir(exist_ok=True)
         secret(self.home.milvus_token)
 
     def launch(self) -> Launch:
         options = {
-            "--data": self.home.root / "milvus",
+            "--data": self.folder,
             "--host": HOST,
             "--port": self.port,
             "--token-file": self.home.milvus_token,

@@ -72,7 +72,8 @@ def serve(options: argparse.Namespace, stop: threading.Event) -> None:
     lock = PhaseFairLock()
     try:
         server = _start(engine, lock, token, address)
-        print("ready", flush=True)
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
         log.info("serving %s on %s", options.data, address)
         stop.wait()
         server.stop(STOP_GRACE_S).wait()

@@ -30,19 +30,21 @@ class Part(ABC):
         self.home, self.port, self.report = home, port, report
         self.log = home.logs / f"{self.name}.log"
         self.pid_file = home.pids / f"{self.name}.json"
+        self.folder = home.root / self.name
+        """Where its configuration and data lie."""
 
     @abstractmethod
     def launch(self) -> Launch:
-        """The command and its configuration, written to files where the program wants files. Starts nothing."""
+        """The command, and its configuration written where the program reads it. Starts nothing."""
 
     @abstractmethod
     def healthy(self) -> bool:
         """Whether it does its work now. Never raises; takes at most a few seconds."""
 
-    def prepare(self) -> None:
-        """Once before each start: what must exist on disk. Idempotent, and repairs what a crash left behind."""
+    def prepare(self) -> None:  # noqa: B027 (most parts have nothing to do)
+        """Before each start: what must exist on disk. Idempotent, and repairs what a crash left behind."""
 
-    def furnish(self) -> None:
+    def furnish(self) -> None:  # noqa: B027
         """Once it is healthy: what must exist inside it. Idempotent."""
 
     def strays(self) -> list[psutil.Process]:

@@ -25,16 +25,14 @@ SETTINGS: dict[str, object] = {
     "wal_level": "logical",
     "max_replication_slots": 20,
     "max_wal_senders": 20,
-    # A slot whose reader is gone for good must not fill the disk: it is cut off beyond this.
-    "max_slot_wal_keep_size": "4GB",
     "shared_buffers": "64MB",
     "max_connections": 100,
 }
 
 
 class Postgres(Part):
-    """The cluster lies in `<home>/postgres/cluster`, or where that is out of its account's reach (see accounts.py)
-    in /var/lib/freshline; `folder` says which."""
+    """The cluster lies in `<home>/postgres/cluster`, or in /var/lib/freshline where that is out of its
+    account's reach (see accounts.py); `folder` says which."""
 
     name: ClassVar[str] = "postgres"
     polite: ClassVar[signal.Signals] = signal.SIGINT  # "fast": ends sessions, keeps every commit
@@ -42,7 +40,7 @@ class Postgres(Part):
     def __init__(self, home: Home, port: int, report: Report) -> None:
         super().__init__(home, port, report)
         self._account = server_account()
-        self.folder = reachable_folder(home.root / "postgres", self._account)
+        self.folder = reachable_folder(self.folder, self._account)
         self._cluster = self.folder / "cluster"
 
     def prepare(self) -> None:
@@ -51,8 +49,8 @@ class Postgres(Part):
             self._create_cluster()
         elif not self.home.postgres_password.exists():
             raise Misconfigured(
-                f"the password file {self.home.postgres_password} is gone: put it back, or delete {self.folder} "
-                "to start with an empty database"
+                f"the password file {self.home.postgres_password} is gone: put it back, or delete "
+                f"{self.folder} to start with an empty database"
             )
         if not wait_gone(self.strays(), 20.0):
             raise Unavailable("postgres", f"an earlier server still works in {self._cluster}")
@@ -99,7 +97,7 @@ class Postgres(Part):
         return found
 
     def _create_cluster(self) -> None:
-        """Into a draft that is renamed when complete. The password reaches initdb by a file that is removed at once."""
+        """Into a draft, renamed when complete. The password reaches initdb by a file, removed at once."""
         self.report(f"postgres: creating the cluster in {self.folder}")
         own(self.folder, self._account)
         draft, words = self.folder / "draft", self.folder / "initdb.password"

@@ -1,4 +1,4 @@
-"""The programs the local stack needs: found, or installed when we are root, or named with the command to install."""
+"""The programs the local stack needs: found, installed when we are root, or named with what installs them."""
 
 import os
 import re

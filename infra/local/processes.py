@@ -1,23 +1,28 @@
 """Detached processes that are found again by a pid file, and never mistaken for another process.
 
-A pid alone proves nothing: after a crash or a reboot the system gives it to somebody else. A record therefore also
+A pid alone proves nothing: after a crash or a reboot the system gives it to somebody else. A record also
 holds the start time and the command line; only a process that has all three is ours and may be signalled.
 """
 
 import atexit
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 import psutil
 
+from schemas.errors import Unavailable
+
 LOG_LIMIT_BYTES = 20_000_000
+LOCK_LIMIT_SECONDS = 1200.0
 _START_TOLERANCE_SECONDS = 2.0
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -64,7 +69,7 @@ class Record:
         replace_text(path, json.dumps(asdict(self)))
 
     def process(self) -> psutil.Process | None:
-        """The living process this record means, or None: ended, a zombie, or the pid belongs to another now."""
+        """The living process this record means, or None: ended, a zombie, or the pid is another's now."""
         _reap(self.pid)
         try:
             found = psutil.Process(self.pid)
@@ -146,6 +151,26 @@ def replace_text(path: Path, text: str, mode: int = 0o644) -> None:
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
     draft.replace(path)
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """One process at a time is inside, per lock file. Raises Unavailable after LOCK_LIMIT_SECONDS."""
+    deadline = time.monotonic() + LOCK_LIMIT_SECONDS
+    with path.open("w") as file:
+        while not _locked(file):
+            if time.monotonic() > deadline:
+                raise Unavailable("the local stack", f"another command has held {path} for too long")
+            time.sleep(0.1)
+        yield
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _lives(process: psutil.Process) -> bool:

@@ -1,4 +1,4 @@
-"""The whole local stack: PostgreSQL, Kafka, Kafka Connect, Milvus Lite as detached processes of one home folder.
+"""The whole local stack: PostgreSQL, Kafka, Kafka Connect, Milvus Lite as detached processes of one home.
 
     up      every part healthy, repaired after any crash, in parallel as far as they do not need each other
     down    no process left
@@ -6,16 +6,16 @@
 Both are idempotent, and serialised across processes by a lock file in the home.
 """
 
-import fcntl
+import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 from infra.local import jars, prerequisites
 from infra.local.connect import Connect
@@ -24,12 +24,11 @@ from infra.local.kafka import Kafka
 from infra.local.milvus import Milvus
 from infra.local.part import Part, Report
 from infra.local.postgres import Postgres
-from infra.local.processes import tail
+from infra.local.processes import exclusive, tail
 from schemas.errors import FreshlineError, Misconfigured, Unavailable
 
 State = Literal["running", "unhealthy", "stopped"]
 POLL_SECONDS = 0.1
-LOCK_LIMIT_SECONDS = 1200.0
 HANG_PATIENCE_SECONDS = 15.0
 """A part that runs but is not healthy gets this long before `up` restarts it."""
 
@@ -56,7 +55,7 @@ class Stack:
         self._report = _one_at_a_time(report)
 
     def up(self) -> None:
-        """Every part healthy when this returns. Raises Misconfigured or Unavailable naming each part that is not."""
+        """Every part healthy when this returns. Raises Misconfigured, or Unavailable naming each other."""
         self._home.create()
         with self._lock():
             prerequisites.ensure(self._report)
@@ -71,6 +70,15 @@ class Stack:
             parts = self._parts(self._home.remembered_ports())
             self._together([part for part in parts if part.needs], self._take_down)
             self._together([part for part in parts if not part.needs], self._take_down)
+
+    def erase(self) -> None:
+        """`down`, and delete all that the stack ever wrote, but for jars that lie elsewhere."""
+        self.down()
+        for part in self._parts(self._home.remembered_ports()):
+            shutil.rmtree(part.folder, ignore_errors=True)
+        for folder in (self._home.logs, self._home.pids, self._home.secrets, self._home.root / "jars"):
+            shutil.rmtree(folder, ignore_errors=True)
+        self._home.note.unlink(missing_ok=True)
 
     def status(self) -> list[PartStatus]:
         """Each part as it is now. Changes nothing."""
@@ -89,7 +97,7 @@ class Stack:
         return self._home.endpoints(ports)
 
     def restart(self, name: str) -> None:
-        """Stop one part cleanly and wait until it is healthy again. Raises Unavailable when it does not become so."""
+        """Stop one part cleanly, start it, wait until it is healthy. Raises Unavailable when it is not."""
         with self._lock():
             part = self._part(name)
             self._take_down(part)
@@ -100,7 +108,7 @@ class Stack:
         self._part(name).kill(sign)
 
     def _parts(self, ports: Ports) -> list[Part]:
-        """Those needed by others come first. A part whose port is not known yet has port 0: it cannot be running."""
+        """Those needed by others come first. A part without a known port gets 0: it cannot be running."""
         known = {name: ports.get(name, 0) for name in PORTED}
         return [
             Postgres(self._home, known["postgres"], self._report),
@@ -155,7 +163,7 @@ class Stack:
         return False
 
     def _together(self, parts: Sequence[Part], action: Callable[[Part], None]) -> None:
-        """Run the action on all parts in threads, each after those it needs. Raises what failed, all of it."""
+        """Run the action on all parts in threads, each after those it needs. Raises all that failed."""
         futures: dict[str, Future[None]] = {}
 
         def run(part: Part) -> None:
@@ -171,24 +179,9 @@ class Stack:
         if failed:
             raise failed[0]
 
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
-        """One `up`, `down` or `restart` of a home at a time, over all processes; waits up to LOCK_LIMIT_SECONDS."""
-        deadline = time.monotonic() + LOCK_LIMIT_SECONDS
-        with (self._home.root / "stack.lock").open("w") as file:
-            while not _locked(file):
-                if time.monotonic() > deadline:
-                    raise Unavailable("the local stack", f"another command has held {file.name} for too long")
-                time.sleep(POLL_SECONDS)
-            yield
-
-
-def _locked(file: IO[str]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    def _lock(self) -> AbstractContextManager[None]:
+        """One `up`, `down` or `restart` of a home at a time."""
+        return exclusive(self._home.root / "stack.lock")
 
 
 def _one_at_a_time(report: Report) -> Report:

@@ -1,0 +1,62 @@
+# Everything runs from here. `make demo` and `make test` do all on a fresh machine; the rest is for working on it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+FRESHLINE := $(BIN)/freshline
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHONUNBUFFERED := 1
+
+.PHONY: help setup demo up down status test check unit live bench lock clean
+
+help:  ## What can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: install python3.11 with its venv module, or set PYTHON=..."; exit 1; }
+	@echo "setting up $(VENV): Python packages, pinned by hash"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: $(VENV)/.installed  ## Python packages, server programs, the local model
+	@$(FRESHLINE) setup
+
+demo: setup  ## The main job on real input, step by step
+	@$(FRESHLINE) demo
+
+up: setup  ## Start the stack, the stream job and the API; they keep running
+	@$(FRESHLINE) up
+
+down:  ## Stop all of it
+	@test ! -x $(FRESHLINE) || $(FRESHLINE) down
+
+status: $(VENV)/.installed  ## What runs
+	@$(FRESHLINE) status
+
+check: $(VENV)/.installed  ## Format, lint, types, import direction
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
+
+unit: $(VENV)/.installed  ## Unit tests: no sockets, seconds
+	@$(BIN)/pytest tests/unit -q --disable-socket --allow-unix-socket
+
+live: setup  ## Live tests: the real stack
+	@$(BIN)/pytest tests/live -q
+
+test: check unit live  ## Everything CI runs
+
+bench: setup  ## Commit to answer, sampled on an otherwise idle stack
+	@$(FRESHLINE) bench freshness
+
+lock:  ## Pin the dependencies of pyproject.toml anew
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --quiet --output-file requirements.lock
+
+clean: down  ## Remove what was set up and all local data
+	@rm -rf $(VENV) .freshline

@@ -1,0 +1,175 @@
+"""How each source does: connector, snapshot, what waits, how fresh it is, what could not be applied."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from connectors import database
+from connectors.connect_api import ConnectApi, ConnectorStatus
+from connectors.kafka_admin import KafkaAdmin, Offsets
+from schemas.contract import Contract
+from schemas.dead_letter import DeadLetter
+from schemas.errors import Unavailable
+from schemas.progress import Progress
+from schemas.settings import Settings
+from schemas.topics import CHANGES, DEAD_LETTERS, PROGRESS
+
+NEWEST_PROGRESS = 1000
+"""Where a source's last progress is looked for first; only a long silent source needs the whole topic."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The first reading of the tables. `rows_expected`: what they hold now; None = no database."""
+
+    state: Literal["waiting", "running", "done"]
+    rows_read: int
+    rows_expected: int | None
+
+
+@dataclass(frozen=True)
+class SourceReport:
+    """One source now. Backlogs count messages not yet read by the stream job; times are ms since 1970, UTC.
+
+    `changes_backlog` is of all sources together, as they share that topic. `expired` counts what Kafka dropped
+    unread: lost until a new snapshot. `watermark_ms` and `lag_ms` are None before the first beat.
+    """
+
+    source: str
+    connector: ConnectorStatus
+    snapshot: Snapshot
+    raw_backlog: int
+    changes_backlog: int
+    expired: int
+    watermark_ms: int | None
+    lag_ms: int | None
+    dead_letters: int
+
+
+@dataclass(frozen=True)
+class Queues:
+    """Offsets of topics, and where the stream job is in them."""
+
+    begin: Offsets
+    end: Offsets
+    committed: Offsets
+
+    def held(self, topics: Iterable[str]) -> int:
+        """Messages the topics hold now."""
+        wanted = set(topics)
+        return sum(end - self.begin.get(at, 0) for at, end in self.end.items() if at[0] in wanted)
+
+    def waiting(self, topics: Iterable[str]) -> int:
+        """Messages the stream job has not committed yet."""
+        wanted = set(topics)
+        places = {at: max(self.begin.get(at, 0), self.committed.get(at, 0)) for at in self.end}
+        return sum(max(0, end - places[at]) for at, end in self.end.items() if at[0] in wanted)
+
+    def expired(self, topics: Iterable[str]) -> int:
+        """Messages Kafka dropped before the stream job committed them."""
+        wanted = set(topics)
+        return sum(
+            max(0, self.begin.get(at, 0) - offset) for at, offset in self.committed.items() if at[0] in wanted
+        )
+
+
+def status(contracts: Sequence[Contract], settings: Settings) -> list[SourceReport]:
+    """A report of each contract's source, in their order. Changes nothing.
+
+    Raises Unavailable("Kafka"). When Kafka Connect is away, connectors are UNREACHABLE; when the database is,
+    `rows_expected` is None.
+    """
+    kafka = KafkaAdmin(settings.kafka, settings.request_timeout)
+    topics = {topic for c in contracts for topic in (*c.raw_topics(), c.beat_topic)} | {CHANGES}
+    queues = Queues(kafka.begin_offsets(topics), kafka.end_offsets(topics), kafka.committed(settings.group))
+    watermarks = last_progress(kafka, {contract.source for contract in contracts})
+    dead = Counter(_source_of(message.value()) for message in kafka.read(DEAD_LETTERS))
+    rows = _rows_expected(contracts, settings)
+    now_ms = time.time_ns() // 1_000_000
+    reports = []
+    with ConnectApi(settings.connect_url, settings.request_timeout) as connect:
+        for contract in contracts:
+            connector, offsets = _connector(connect, contract.source)
+            watermark = watermarks.get(contract.source)
+            reports.append(
+                SourceReport(
+                    source=contract.source,
+                    connector=connector,
+                    snapshot=snapshot(contract, queues, offsets, rows),
+                    raw_backlog=queues.waiting(contract.raw_topics()),
+                    changes_backlog=queues.waiting([CHANGES]),
+                    expired=queues.expired(contract.raw_topics()),
+                    watermark_ms=watermark,
+                    lag_ms=None if watermark is None else max(0, now_ms - watermark),
+                    dead_letters=dead[contract.source],
+                )
+            )
+    return reports
+
+
+def last_progress(kafka: KafkaAdmin, sources: set[str]) -> dict[str, int]:
+    """Source -> watermark (ms) of its last progress message; sources without any are left out."""
+    found: dict[str, int] = {}
+    for newest in (NEWEST_PROGRESS, None):
+        for message in kafka.read(PROGRESS, newest):
+            progress = _progress(message.value())
+            if progress is not None:
+                found[progress.source] = progress.watermark_ms
+        if sources <= found.keys():
+            break
+    return found
+
+
+def snapshot(
+    contract: Contract, queues: Queues, offsets: Sequence[Mapping[str, Any]], rows: Mapping[str, int] | None
+) -> Snapshot:
+    """How far the snapshot is.
+
+    Debezium notes in its offset that a snapshot runs. Before it has noted anything, a beat tells: it comes
+    only through the source's log, which is read after the snapshot.
+    """
+    read = queues.held(contract.raw_topics())
+    if offsets:
+        done = not any("snapshot" in offset for offset in offsets)
+    else:
+        done = queues.held([contract.beat_topic]) > 0
+    state: Literal["waiting", "running", "done"] = (
+        "done" if done else "running" if read or offsets else "waiting"
+    )
+    expected = None if rows is None else sum(rows.get(table, 0) for table in contract.tables)
+    return Snapshot(state, read, expected)
+
+
+def _connector(connect: ConnectApi, source: str) -> tuple[ConnectorStatus, Sequence[Mapping[str, Any]]]:
+    try:
+        found = connect.status(source)
+        return (ConnectorStatus("ABSENT"), ()) if found is None else (found, connect.offsets(source))
+    except Unavailable as error:
+        return ConnectorStatus("UNREACHABLE", errors=(str(error),)), ()
+
+
+def _rows_expected(contracts: Sequence[Contract], settings: Settings) -> dict[str, int] | None:
+    try:
+        with database.connected(settings) as connection:
+            return database.row_counts(connection, {table for c in contracts for table in c.tables})
+    except Unavailable:
+        return None
+
+
+def _progress(value: bytes | None) -> Progress | None:
+    try:
+        return None if value is None else Progress.model_validate_json(value)
+    except ValidationError:
+        return None
+
+
+def _source_of(value: bytes | None) -> str:
+    """The source of a dead letter; empty where it is not known."""
+    try:
+        return "" if value is None else DeadLetter.model_validate_json(value).source
+    except ValidationError:
+        return ""

@@ -1,0 +1,125 @@
+"""The offline model as `freshline models prepare` makes it: fetched, converted, loaded, compared."""
+
+import random
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from embedder_contract import EmbedderContract
+from onnx import numpy_helper
+
+from index.embedder import Embedder
+from index.errors import ModelDamaged
+from index.fast_embedder import FastEmbedder
+from index.models.catalogue import MINILM, known_model
+from index.models.files import MODEL, WEIGHTS_SHA256, sha256
+from index.models.load import load_embedder
+from index.models.package import fetch_package
+from index.models.prepare import prepare
+from index.models.safetensors import read_tensors
+from index.models.verify import lowest_cosine, verify
+
+pytestmark = pytest.mark.live
+
+PLAIN = [
+    "the",
+    "quick",
+    "index",
+    "refund",
+    "unbelievably",
+    "don't",
+    "a@b.example",
+    "3.14",
+    "ERR_42:",
+    "[SEP]",
+]
+ODD = [
+    "naïve",
+    "Straße",
+    "東京",
+    "🎉",
+    "\t",
+    "\n",
+    "\ufb01ne",
+    "e\u0301",
+    "x" * 120,
+    "\u2014",
+    "привет",
+    "مرحبا",
+]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("home")
+    prepare(home, print)
+    return home
+
+
+@pytest.fixture(scope="module")
+def embedder(home: Path) -> Embedder:
+    return load_embedder("auto", home, cores=2)
+
+
+class TestFastEmbedder(EmbedderContract):
+    pass
+
+
+def test_every_vector_agrees_with_the_double_precision_reference(
+    home: Path, embedder: FastEmbedder, tmp_path: Path
+) -> None:
+    chance = random.Random(11)
+    texts = tuple(
+        " ".join(["start", *chance.choices([*PLAIN, *ODD], k=chance.randint(1, 50))]) for _ in range(60)
+    )
+    texts = tuple(
+        text for text, tokens in zip(texts, embedder.count_tokens(texts), strict=True) if tokens <= 256
+    )
+    fetch_package(tmp_path)
+    tensors = read_tensors(tmp_path / "model.safetensors")
+    assert len(texts) > 50
+    assert lowest_cosine(embedder, tensors, home / "models" / "all-MiniLM-L6-v2", texts) >= 0.999999
+
+
+def test_cores_change_speed_not_vectors(home: Path, embedder: Embedder) -> None:
+    texts = [f"ticket {number} about the broker" + " and its lag" * (number % 9) for number in range(30)]
+    one_core = load_embedder(MINILM, home, cores=1)
+    assert np.array_equal(one_core.embed_passages(texts), embedder.embed_passages(texts))
+
+
+def test_a_second_preparation_only_says_ready(home: Path) -> None:
+    said: list[str] = []
+    prepare(home, said.append)
+    assert said == [f"model {MINILM} is ready"]
+
+
+def test_an_altered_model_fails_verification_is_not_loaded_and_is_made_anew(
+    home: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "models" / "all-MiniLM-L6-v2"
+    shutil.copytree(home / "models" / "all-MiniLM-L6-v2", folder)
+    model = onnx.load(folder / MODEL)
+    (scale,) = (t for t in model.graph.initializer if t.name == "encoder.layer.5.output.LayerNorm.weight")
+    scale.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(scale)[::-1].copy(), scale.name))
+    onnx.save(model, folder / MODEL)
+    altered = FastEmbedder(known_model(MINILM).spec("altered"), folder, cores=1)
+    with pytest.raises(ModelDamaged, match="published"):
+        verify(altered, {}, folder)
+    with pytest.raises(ModelDamaged, match="models prepare"):
+        load_embedder("auto", tmp_path, cores=1)
+    prepare(tmp_path, print)
+    assert load_embedder("auto", tmp_path, cores=1).spec.fingerprint == WEIGHTS_SHA256
+
+
+def test_a_model_from_the_hubs_cache_is_loaded_without_a_prepared_one(home: Path, tmp_path: Path) -> None:
+    prepared = home / "models" / "all-MiniLM-L6-v2"
+    cache = tmp_path / "models" / "hub" / "models--Qdrant--all-MiniLM-L6-v2-onnx"
+    shutil.copytree(prepared, cache / "snapshots" / "abc")
+    (cache / "refs").mkdir()
+    (cache / "refs" / "main").write_text("abc")
+    from_hub = load_embedder(MINILM, tmp_path, cores=1)
+    assert from_hub.spec.fingerprint == sha256(prepared / MODEL)
+    text = ["The same files make the same vectors."]
+    assert np.array_equal(from_hub.embed_passages(text), load_embedder("auto", home, 1).embed_passages(text))
