@@ -13,6 +13,8 @@ from schemas.errors import FreshlineError, Misconfigured, Unavailable
 REBALANCE_PATIENCE_SECONDS = 15.0
 """Connect answers 409 while its workers rebalance; calls wait this long for the end of it."""
 
+LONGEST_SUMMARY = 400
+
 
 class ConnectorFailed(FreshlineError):
     """A connector does not run; its error says why."""
@@ -101,6 +103,17 @@ class ConnectApi:
         """Remove a connector, if there is one. Its topics and its place in the source's log stay."""
         self._call("DELETE", f"/connectors/{quote(name)}")
 
+    def stop(self, name: str) -> None:
+        """Stop a connector and end its tasks; `resume` starts it where it was."""
+        self._call("PUT", f"/connectors/{quote(name)}/stop")
+
+    def forget_offsets(self, name: str) -> None:
+        """Forget a STOPPED connector's place in the source's log: it then begins with a new snapshot.
+
+        Needed where its replication slot is gone. Raises Misconfigured while it is not STOPPED.
+        """
+        self._call("DELETE", f"/connectors/{quote(name)}/offsets")
+
     def restart_failed(self, name: str) -> None:
         """Restart the connector and those of its tasks that failed."""
         self._call("POST", f"/connectors/{quote(name)}/restart?includeTasks=true&onlyFailed=true")
@@ -153,7 +166,13 @@ def trace_summary(trace: str) -> str:
         return "no reason given"
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
     first, root = _short(lines[0]), _short(causes[-1]) if causes else ""
-    return first if not root or root in first else f"{first} ({root})"
+    return _cut(first if not root or root in first else f"{first} ({root})")
+
+
+def _cut(text: str) -> str:
+    """What happened stands at the beginning, what to do at the end: a long middle is left out."""
+    half = LONGEST_SUMMARY // 2
+    return text if len(text) <= LONGEST_SUMMARY else f"{text[:half]} … {text[-half:]}"
 
 
 def _short(line: str) -> str:

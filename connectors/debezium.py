@@ -116,7 +116,9 @@ def check(
 
 def _fixed(source: str, config: ConfigFile) -> Iterator[Mistake]:
     needed = dict(FIXED)
-    needed |= dict.fromkeys(("topic.prefix", "name"), (source, "connector and topics carry the source's name"))
+    needed |= dict.fromkeys(
+        ("topic.prefix", "name"), (source, "connector and topics carry the source's name")
+    )
     for option, (value, why) in needed.items():
         found = config.options.get(option, value)
         if found.lower() != value.lower():

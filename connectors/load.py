@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from connectors.config_file import ConfigFile, read_config
-from connectors.debezium import check
+from connectors.debezium import check, effective_for
 from connectors.document import Document, Loc, read_document
 from connectors.mistakes import ContractInvalid, Mistake, did_you_mean
 from schemas.contract import Contract, TableContract
@@ -62,6 +62,7 @@ def drafts(folder: Path) -> list[Draft]:
         if one.source and first.setdefault(one.source, one.file) != one.file:
             what = f"source {one.source!r} is already defined in {first[one.source].name}"
             one.mistakes.append(one.document.mistake(("source",), what, "give each source its own name"))
+    _refuse_shared(found)
     return found
 
 
@@ -91,6 +92,28 @@ def _contracts(found: list[Draft], place: Path) -> list[Contract]:
     if mistakes:
         raise ContractInvalid(mistakes)
     return [one.contract for one in found if one.contract is not None]
+
+
+def _refuse_shared(found: list[Draft]) -> None:
+    """A replication slot feeds one connector: two that share it take each other's changes away."""
+    owners: dict[tuple[str, ...], str] = {}
+    for one in found:
+        if one.config is None or one.config.mistakes:
+            continue
+        options = effective_for(one.source, list(one.tables), one.config.options)
+        for option in ("slot.name", "publication.name"):
+            place = (
+                options.get("database.hostname", ""),
+                options.get("database.port", ""),
+                option,
+                options[option],
+            )
+            owner = owners.setdefault(place, one.source)
+            if owner != one.source:
+                what = f"{options[option]!r} is already taken by source {owner!r}"
+                one.mistakes.append(
+                    one.config.mistake(option, what, "give each source its own, or leave it out")
+                )
 
 
 def _add_config(found: Draft) -> None:
@@ -137,6 +160,7 @@ def _explain(document: Document, error: ErrorDetails) -> Mistake:
         case "value_error":
             todo = "change it accordingly"
         case kind:
+            what = what.replace("valid tuple", "valid list").replace("valid dictionary", "mapping")
             todo = _ADVICE.get(kind, "correct this value")
     return document.mistake(loc, what, todo)
 

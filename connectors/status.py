@@ -35,7 +35,7 @@ class Snapshot:
 class SourceReport:
     """One source now. Backlogs count messages not yet read by the stream job; times are ms since 1970, UTC.
 
-    `changes_backlog` is of all sources together, as they share that topic. `expired` counts what Kafka dropped
+    `changes_backlog` is of all sources together: they share the topic. `expired` counts what Kafka dropped
     unread: lost until a new snapshot. `watermark_ms` and `lag_ms` are None before the first beat.
     """
 

@@ -70,9 +70,7 @@ def clip(text: str, count_tokens: CountTokens, limit: int) -> str:
 def _chunks(text: str, level: int, fits: Fits) -> Iterator[str]:
     """Chunks of `text`, cut at gaps of this level, and of the next where a piece alone does not fit."""
     if level == len(LEVELS):
-        raise ValueError(
-            "the token limit leaves no room for a single character beside the title: shorten the title"
-        )
+        raise ValueError("the token limit leaves no room for a single character beside the title: shorten the title")
     ends = [0, *LEVELS[level](text), len(text)]
     weakness = [_weakness(text, end) for end in ends]
     pending = [(0, len(ends) - 1)]

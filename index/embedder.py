@@ -81,6 +81,4 @@ def require_unit(vectors: Vectors, dimension: int) -> None:
     wrong = np.flatnonzero(~(np.abs(norms - 1.0) <= NORM_TOLERANCE))
     if wrong.size:
         first = wrong[0]
-        raise BrokenVector(
-            f"the vector of text {first} has length {norms[first]}, not 1: the model is damaged"
-        )
+        raise BrokenVector(f"the vector of text {first} has length {norms[first]}, not 1: the model is damaged")

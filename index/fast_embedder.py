@@ -54,17 +54,19 @@ class FastEmbedder:
         # Longest first, so that no core is left with a long batch while the others are done.
         order = sorted(range(len(texts)), key=lambda index: -lengths[index])
         batches = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
-        vectors = np.empty((len(texts), self.spec.dimension), dtype=np.float32)
-        answers = self._run([[prefixed[index] for index in batch] for batch in batches])
-        for batch, rows in zip(batches, answers, strict=True):
-            require_unit(rows, self.spec.dimension)
-            vectors[batch] = rows
+        rows = self._run([[prefixed[index] for index in batch] for batch in batches])
+        vectors = np.empty_like(rows)
+        vectors[order] = rows
+        require_unit(vectors, self.spec.dimension)
         return vectors
 
-    def _run(self, batches: list[list[str]]) -> list[Vectors]:
-        if len(batches) == 1:  # the usual case of a question or a single change: spare the hand-over
-            return [self._batch(batches[0])]
-        return list(self._pool.map(self._batch, batches))
+    def _run(self, batches: list[list[str]]) -> Vectors:
+        """The rows of all batches, one after another."""
+        if not batches:
+            return np.empty((0, self.spec.dimension), dtype=np.float32)
+        if len(batches) == 1:  # the usual case, a question or a single change: spare the hand-over
+            return self._batch(batches[0])
+        return np.concatenate(list(self._pool.map(self._batch, batches)))
 
     def _batch(self, texts: list[str]) -> Vectors:
         return np.stack(list(self._model.embed(texts, batch_size=len(texts)))).astype(np.float32, copy=False)

@@ -1,11 +1,14 @@
 """How rows lie in Milvus: the two collections, their fields, and which model made their vectors."""
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from pymilvus import DataType, MilvusClient
+from pymilvus.exceptions import MilvusException
 
 from index.embedder import ModelSpec
 from index.store import Row
@@ -15,6 +18,9 @@ from schemas.position import Position
 
 TEXT_LIMIT = 65_535
 """Bytes in a VARCHAR field, at most."""
+
+MODEL_PROPERTY = "freshline.model"
+"""Names the model in the collection's properties; Milvus Lite keeps those, but no description."""
 
 _VARCHARS = {
     "chunk_id": 2048,
@@ -72,45 +78,69 @@ def oversized(row: Row) -> str | None:
 
 
 def ensure_collections(client: MilvusClient, names: Names, spec: ModelSpec) -> None:
-    """Create what is missing. Raises Misconfigured where the vectors are of another model than `spec`."""
-    if not client.has_collection(names.chunks):
-        _create_chunks(client, names.chunks, spec)
-    recorded = client.describe_collection(names.chunks)["description"]
+    """Create what is missing. Raises Misconfigured where the vectors are of another model than `spec`.
+
+    Safe beside another process that does the same, and completes what a crashed one began.
+    """
+    _ensure(client, names.chunks, _chunk_schema(spec), ("vector",), ("label", "source"), _recorded(spec))
+    _ensure(client, names.deleted, _deleted_schema(), ("unused",), (), "")
+    recorded = client.describe_collection(names.chunks).get("properties", {}).get(MODEL_PROPERTY)
     if recorded != _recorded(spec):
         raise Misconfigured(
             f"the collection {names.chunks!r} holds vectors of {recorded or 'an unknown model'}, but this process "
             f"embeds with {_recorded(spec)}; set FRESHLINE_MODEL to the former, or choose another "
             "FRESHLINE_COLLECTION and replay into it"
         )
-    if not client.has_collection(names.deleted):
-        _create_deleted(client, names.deleted)
 
 
 def _recorded(spec: ModelSpec) -> str:
     return json.dumps(asdict(spec), sort_keys=True)
 
 
-def _create_chunks(client: MilvusClient, name: str, spec: ModelSpec) -> None:
-    schema = MilvusClient.create_schema(
-        auto_id=False, enable_dynamic_field=False, description=_recorded(spec)
+def _ensure(
+    client: MilvusClient, name: str, schema: Any, vectors: Sequence[str], scalars: Sequence[str], model: str
+) -> None:
+    properties = {MODEL_PROPERTY: model} if model else {}
+    _create(
+        lambda: client.create_collection(name, schema=schema, consistency_level="Strong", properties=properties),
+        lambda: client.has_collection(name),
     )
+    for field in (*vectors, *scalars):
+        index = {"index_type": "FLAT", "metric_type": "COSINE"} if field in vectors else {"index_type": "INVERTED"}
+        indexes = MilvusClient.prepare_index_params()
+        indexes.add_index(field, index_name=field, **index)
+        _create(partial(client.create_index, name, indexes), partial(_has_index, client, name, field))
+    client.load_collection(name)
+
+
+def _has_index(client: MilvusClient, name: str, field: str) -> bool:
+    return field in client.list_indexes(name)
+
+
+def _create(create: Callable[[], None], exists: Callable[[], bool]) -> None:
+    """Create what is missing; that another process was quicker is no failure."""
+    if exists():
+        return
+    try:
+        create()
+    except MilvusException:
+        if not exists():
+            raise
+
+
+def _chunk_schema(spec: ModelSpec) -> Any:
+    schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
     for field, length in _VARCHARS.items():
         schema.add_field(field, DataType.VARCHAR, max_length=length, is_primary=field == "chunk_id")
     for field in _INTEGERS:
         schema.add_field(field, DataType.INT64)
     schema.add_field("vector", DataType.FLOAT_VECTOR, dim=spec.dimension)
-    indexes = MilvusClient.prepare_index_params()
-    indexes.add_index("vector", index_type="FLAT", metric_type="COSINE")
-    for field in ("label", "source"):
-        indexes.add_index(field, index_type="INVERTED")
-    client.create_collection(name, schema=schema, index_params=indexes, consistency_level="Strong")
+    return schema
 
 
-def _create_deleted(client: MilvusClient, name: str) -> None:
+def _deleted_schema() -> Any:
     schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
     schema.add_field("record_id", DataType.VARCHAR, max_length=_VARCHARS["record_id"], is_primary=True)
     schema.add_field("position", DataType.VARCHAR, max_length=_VARCHARS["position"])
     schema.add_field("unused", DataType.FLOAT_VECTOR, dim=2)  # Milvus wants a vector in every collection
-    indexes = MilvusClient.prepare_index_params()
-    indexes.add_index("unused", index_type="FLAT", metric_type="COSINE")
-    client.create_collection(name, schema=schema, index_params=indexes, consistency_level="Strong")
+    return schema

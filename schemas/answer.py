@@ -23,7 +23,7 @@ class Question(_Model):
     limit: Annotated[int, Field(ge=1, le=50)] = 10
     sources: Annotated[list[str], Field(max_length=50)] | None = None
     """Only these sources; all by default."""
-    half_life_seconds: Annotated[float, Field(gt=0)] | None = None
+    half_life_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """Overrides each source's half-life."""
 
 

@@ -43,9 +43,7 @@ def decode(raw: RawEvent) -> RowEvent | None:
     envelope = _object(raw.value, "the value")
     op = envelope.get("op")
     if op not in ("r", "c", "u", "d"):
-        raise Rejected(
-            "unsupported_operation", f"operation {op!r} is not a row's create, read, update or delete"
-        )
+        raise Rejected("unsupported_operation", f"operation {op!r} is not a row's create, read, update or delete")
     if raw.key is None:
         raise Rejected("malformed_event", "the message has no key, so the row cannot be named")
     source = _part(envelope, "source")
@@ -66,11 +64,7 @@ def decode_beat(raw: RawEvent, source_name: str) -> Beat | None:
         return None
     envelope = _object(raw.value, "the value")
     message = envelope.get("message")
-    if (
-        envelope.get("op") != "m"
-        or not isinstance(message, dict)
-        or message.get("prefix") != beat_prefix(source_name)
-    ):
+    if envelope.get("op") != "m" or not isinstance(message, dict) or message.get("prefix") != beat_prefix(source_name):
         return None
     source = _part(envelope, "source")
     return Beat(source=source_name, commit_ms=_milliseconds(source), position=of_source(source, None))

@@ -20,9 +20,7 @@ class Description:
     event_ms: int
 
 
-def describe(
-    row: dict[str, Any], contract: TableContract, commit_ms: int, max_text_bytes: int
-) -> Description:
+def describe(row: dict[str, Any], contract: TableContract, commit_ms: int, max_text_bytes: int) -> Description:
     """Fill the contract's templates from a row. A null column leaves its whole template empty.
 
     Raises Rejected for a column that is absent or was not sent, a text over the limit, a time that is none.
@@ -49,7 +47,5 @@ def _column(row: dict[str, Any], column: str) -> Any:
     if column not in row:
         raise Rejected("missing_column", f"column {column!r} is not in the row; was it dropped or renamed?")
     if row[column] == PLACEHOLDER:
-        raise Rejected(
-            "placeholder_value", f"column {column!r} was not sent by the database (unchanged TOAST value)"
-        )
+        raise Rejected("placeholder_value", f"column {column!r} was not sent by the database (unchanged TOAST value)")
     return row[column]

@@ -12,8 +12,8 @@ from index.store import Held, Row, Vector, Version
 from schemas.change import Change
 from schemas.errors import Rejected
 
-Chunker = Callable[[str, str], Sequence[str]]
-"""(title, text) -> passages of the text, each of which fits the model together with the title."""
+Passages = Callable[[str, str], Sequence[tuple[str, str]]]
+"""(title, text) -> passages of the text; each as it is shown, and as it is embedded, with as much title as fits."""
 
 NO_VECTOR: Vector = np.empty(0, dtype=np.float32)
 
@@ -43,7 +43,7 @@ def newest_per_record(changes: Iterable[Change]) -> dict[str, Change]:
     return newest
 
 
-def draft(change: Change, held: Held, chunker: Chunker) -> Draft:
+def draft(change: Change, held: Held, passages: Passages) -> Draft:
     """Chunk a change. A delete, or a record without any text, has no rows.
 
     Raises Rejected for what the index cannot take: no label, a field over its limit.
@@ -53,14 +53,13 @@ def draft(change: Change, held: Held, chunker: Chunker) -> Draft:
     if change.label is None:
         raise Rejected("no_permission", "the change has no permission label")
     title, body = (change.title, change.text) if change.text else ("", change.title)
-    chunks = tuple(chunker(title, body)) if body else ()
-    texts = tuple(f"{title}\n{part}" if title else part for part in chunks)
-    rows = tuple(_row(change, n, len(chunks), chunks[n], texts[n]) for n in range(len(chunks)))
+    parts = passages(title, body) if body else ()
+    rows = tuple(_row(change, n, len(parts), *parts[n]) for n in range(len(parts)))
     for row in rows:
         problem = oversized(row)
         if problem:
             raise Rejected("text_too_large", problem)
-    return Draft(change, rows, texts, held)
+    return Draft(change, rows, tuple(embedded for _, embedded in parts), held)
 
 
 def text_hash(text: str) -> str:

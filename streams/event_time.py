@@ -22,9 +22,7 @@ def event_ms(value: Any, column: str) -> int:
                 return value // per_ms
         if 0 <= value < 10**6:
             return value * _DAY_MS
-    raise Rejected(
-        "malformed_event", f"event time column {column!r} holds {type(value).__name__} that is not a time"
-    )
+    raise Rejected("malformed_event", f"event time column {column!r} holds {type(value).__name__} that is not a time")
 
 
 def _from_text(value: str, column: str) -> int:
@@ -34,9 +32,7 @@ def _from_text(value: str, column: str) -> int:
         try:
             moment = datetime.combine(date.fromisoformat(value.removesuffix("Z")), datetime.min.time())
         except ValueError:
-            raise Rejected(
-                "malformed_event", f"event time column {column!r} holds text that is not a time"
-            ) from None
+            raise Rejected("malformed_event", f"event time column {column!r} holds text that is not a time") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return int(moment.timestamp() * 1000)

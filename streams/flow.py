@@ -26,9 +26,7 @@ def wire(app: faust.App, job: Job, tracker: Tracker, settings: Settings) -> None
     size, wait = settings.batch_size, settings.batch_wait
 
     def topic(*names: str) -> faust.TopicT:
-        return app.topic(
-            *names, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes
-        )
+        return app.topic(*names, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes)
 
     @app.agent(topic(*job.tables), name="intake")
     async def intake(stream: faust.StreamT[bytes]) -> None:

@@ -6,13 +6,16 @@ dedupe (newest per record, none older than the index) ▸ chunk ▸ embed what i
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from index.chunk import chunk
+from index.chunk import chunk, clip, embedding_text
 from index.embedder import Embedder
 from index.errors import TextTooLong, UnusableText
 from index.store import ChunkStore, Held, Vector, Version
 from schemas.change import Change
 from schemas.errors import Rejected
-from streams.draft import Draft, draft, newest_per_record
+from streams.draft import Draft, draft, newest_per_record, text_hash
+
+TITLE_SHARE = 4
+"""A title takes at most one part in so many of the tokens the model reads."""
 
 
 @dataclass(slots=True)
@@ -47,29 +50,34 @@ class Indexer:
         drafts = []
         for change in changes:
             try:
-                drafts.append(draft(change, held[change.record_id], self._chunks))
+                drafts.append(draft(change, held[change.record_id], self._passages))
             except Rejected as rejected:
                 done.rejected.append((change, rejected))
-            except (TextTooLong, UnusableText) as error:
-                done.rejected.append((change, Rejected("text_too_large", str(error))))
         return drafts
 
-    def _chunks(self, title: str, text: str) -> Sequence[str]:
-        return chunk(text, self._embedder.count_tokens, self._embedder.spec.max_tokens, title=title)
+    def _passages(self, title: str, text: str) -> Sequence[tuple[str, str]]:
+        count, limit = self._embedder.count_tokens, self._embedder.spec.max_tokens
+        short = clip(title, count, limit // TITLE_SHARE)
+        return [(part, embedding_text(short, part)) for part in chunk(text, count, limit, title=short)]
 
-    def _vectors(self, drafts: Sequence[Draft], done: Indexed) -> dict[str, Vector]:
-        """Text hash -> vector: those the index holds of these records, and new ones for every other text."""
-        vectors = {row.text_hash: row.vector for d in drafts for row in d.held.rows}
-        missing = {
-            row.text_hash: text
-            for d in drafts
-            for row, text in zip(d.rows, d.texts, strict=True)
-            if row.text_hash not in vectors
-        }
-        done.embedded = len(missing)
-        if missing:
-            vectors.update(zip(missing, self._embedder.embed_passages(list(missing.values())), strict=True))
-        return vectors
+    def _vectors(self, drafts: list[Draft], done: Indexed) -> dict[str, Vector]:
+        """Text hash -> vector: those the index holds of these records, and new ones for every other text.
+
+        A draft with a text that the model does not take is rejected and leaves `drafts`.
+        """
+        known = {row.text_hash: row.vector for d in drafts for row in d.held.rows}
+        while True:
+            missing = {text_hash(text): text for d in drafts for text in d.texts if text_hash(text) not in known}
+            try:
+                new = self._embedder.embed_passages(list(missing.values())) if missing else ()
+            except (UnusableText, TextTooLong) as error:
+                unusable = list(missing.values())[error.index]
+                rejected = Rejected("malformed_event", f"the text cannot be embedded: {error}")
+                done.rejected += [(d.change, rejected) for d in drafts if unusable in d.texts]
+                drafts[:] = [d for d in drafts if unusable not in d.texts]
+                continue
+            done.embedded = len(missing)
+            return known | dict(zip(missing, new, strict=True))
 
     def _write(self, versions: Sequence[tuple[Change, Version]], done: Indexed) -> None:
         """Write all at once; if the store refuses the content, one by one, to set aside only what it refuses."""

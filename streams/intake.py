@@ -65,18 +65,14 @@ def take(raw: RawEvent, tables: Mapping[str, Table], max_text_bytes: int) -> Tak
         return Taken(rejected=rejected)
     except ValidationError as error:
         return Taken(
-            rejected=Rejected(
-                "malformed_event", f"the row does not fit its contract: {error.errors()[0]['msg']}"
-            )
+            rejected=Rejected("malformed_event", f"the row does not fit its contract: {error.errors()[0]['msg']}")
         )
 
 
 def _table(raw: RawEvent, event: RowEvent, tables: Mapping[str, Table]) -> Table:
     table = tables.get(raw.origin.topic)
     if table is None or table.name != event.table:
-        raise Rejected(
-            "unknown_table", f"no contract has table {event.table!r} on topic {raw.origin.topic!r}"
-        )
+        raise Rejected("unknown_table", f"no contract has table {event.table!r} on topic {raw.origin.topic!r}")
     return table
 
 

@@ -27,9 +27,7 @@ log = logging.getLogger(__name__)
 class Job:
     """One worker's work. `send` returns when Kafka has acknowledged every message."""
 
-    def __init__(
-        self, contracts: Sequence[Contract], indexer: Indexer, tracker: Tracker, max_text_bytes: int
-    ) -> None:
+    def __init__(self, contracts: Sequence[Contract], indexer: Indexer, tracker: Tracker, max_text_bytes: int) -> None:
         self.tables = tables_by_topic(contracts)
         self.beats = {contract.beat_topic: contract.source for contract in contracts}
         self._indexer = indexer
@@ -42,9 +40,7 @@ class Job:
         """Intake of a batch: changes, labels and grants out; what is rejected to the dead letters."""
         taken = [take(raw, self.tables, self._max_text_bytes) for raw in raws]
         labels = {t.label.id: t.label for t in taken if t.label and t.label.id not in self._known_labels}
-        messages = [
-            Message.of(LABELS, str(i), LabelDefinition(id=i, label=label)) for i, label in labels.items()
-        ]
+        messages = [Message.of(LABELS, str(i), LabelDefinition(id=i, label=label)) for i, label in labels.items()]
         for raw, result in zip(raws, taken, strict=True):
             messages += self._messages(raw, result)
         await send(messages)

@@ -14,9 +14,7 @@ def label_of(row: dict[str, Any], permissions: Permissions) -> Label:
     tenant = permissions.tenant.render(row)
     readers = _filled(permissions.readers, row)
     if not tenant:
-        raise Rejected(
-            "no_permission", f"no tenant: {permissions.tenant.text!r} is null or empty in this row"
-        )
+        raise Rejected("no_permission", f"no tenant: {permissions.tenant.text!r} is null or empty in this row")
     if not readers:
         raise Rejected("no_permission", "no reader: every entry of permissions.readers is null in this row")
     attributes = {name: template.render(row) for name, template in permissions.attributes.items()}

@@ -34,9 +34,7 @@ class OffsetReader(Protocol):
 class Tracker:
     """Holds the newest beat of each source and follows one at a time to the index."""
 
-    def __init__(
-        self, offsets: OffsetReader, group: str, raw_topics: Mapping[str, Sequence[str]], poll: float
-    ) -> None:
+    def __init__(self, offsets: OffsetReader, group: str, raw_topics: Mapping[str, Sequence[str]], poll: float) -> None:
         self._offsets = offsets
         self._group = group
         self._raw_topics = raw_topics
@@ -57,9 +55,7 @@ class Tracker:
         beat = self._newest[source]
         await self._passed(self._raw_topics[source])
         await self._passed([CHANGES])
-        progress = Progress(
-            source=source, watermark_ms=beat.commit_ms, position=beat.position, measured_ms=now_ms()
-        )
+        progress = Progress(source=source, watermark_ms=beat.commit_ms, position=beat.position, measured_ms=now_ms())
         await send([Message.of(PROGRESS, source, progress)])
 
     async def _passed(self, topics: Sequence[str]) -> None:
@@ -72,8 +68,4 @@ class Tracker:
 
 def reached(begins: Offsets, ends: Offsets, committed: Offsets) -> bool:
     """Whether every partition is committed to its end. One that holds no message has nothing to wait for."""
-    return all(
-        committed.get(partition, -1) >= end
-        for partition, end in ends.items()
-        if end > begins.get(partition, 0)
-    )
+    return all(committed.get(partition, -1) >= end for partition, end in ends.items() if end > begins.get(partition, 0))

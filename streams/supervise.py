@@ -59,9 +59,7 @@ def supervise(command: Sequence[str], backlog: Backlog, stall: float) -> int:
     return 0
 
 
-def _watch(
-    child: subprocess.Popen[bytes], stopping: threading.Event, backlog: Backlog, still: Standstill
-) -> int:
+def _watch(child: subprocess.Popen[bytes], stopping: threading.Event, backlog: Backlog, still: Standstill) -> int:
     checked = time.monotonic()
     while child.poll() is None:
         if stopping.wait(0.2):

@@ -57,6 +57,4 @@ def _require_topics(admin: KafkaAdmin, contracts: Sequence[Contract]) -> None:
     wanted = {*INTERNAL, *(t for c in contracts for t in (*c.raw_topics(), c.beat_topic))}
     missing = sorted(wanted - admin.topics().keys())
     if missing:
-        raise Misconfigured(
-            f"these topics do not exist yet: {', '.join(missing)}; run: freshline sources apply"
-        )
+        raise Misconfigured(f"these topics do not exist yet: {', '.join(missing)}; run: freshline sources apply")

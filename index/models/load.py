@@ -22,9 +22,7 @@ def load_embedder(model: str, home: Path, cores: int) -> Embedder:
     known = known_model(name)
     if name == MINILM and prepared.exists():
         if not is_intact(prepared):
-            raise ModelDamaged(
-                f"the model in {prepared} is damaged or outdated: run `freshline models prepare`"
-            )
+            raise ModelDamaged(f"the model in {prepared} is damaged or outdated: run `freshline models prepare`")
         return _open(known.spec(WEIGHTS_SHA256), prepared, cores)
     folder, weights = hub_files(name, home)
     return _open(known.spec(sha256(weights)), folder, cores)

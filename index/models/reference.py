@@ -26,15 +26,11 @@ class ReferenceEncoder:
         states = self._embeddings(ids)
         for layer in range(self._shape.layers):
             name = f"encoder.layer.{layer}"
-            attended = self._linear(
-                self._attention(states, f"{name}.attention.self"), f"{name}.attention.output.dense"
-            )
+            attended = self._linear(self._attention(states, f"{name}.attention.self"), f"{name}.attention.output.dense")
             states = self._norm(states + attended, f"{name}.attention.output.LayerNorm")
             inner = self._linear(states, f"{name}.intermediate.dense")
             inner = 0.5 * inner * (1.0 + _erf(inner / sqrt(2.0)))
-            states = self._norm(
-                states + self._linear(inner, f"{name}.output.dense"), f"{name}.output.LayerNorm"
-            )
+            states = self._norm(states + self._linear(inner, f"{name}.output.dense"), f"{name}.output.LayerNorm")
         mean = states.mean(axis=0)
         unit: Matrix = mean / np.linalg.norm(mean)
         return unit

@@ -26,9 +26,7 @@ def read_tensors(path: Path) -> Tensors:
             if name != "__metadata__" and entry["dtype"] == "F32"
         }
     except (ValueError, KeyError, TypeError) as error:
-        raise ModelDamaged(
-            f"{path.name} is not a complete safetensors file ({error}); fetch it again"
-        ) from error
+        raise ModelDamaged(f"{path.name} is not a complete safetensors file ({error}); fetch it again") from error
 
 
 def _tensor(content: bytes, start: int, entry: dict[str, list[int]]) -> NDArray[np.float32]:

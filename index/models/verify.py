@@ -39,8 +39,7 @@ SAMPLES = (
     "invoice 4711",
     "The customer's card was charged twice; refund the second payment & close ticket #12-B.",
     "Ünïcode, 東京の天気, emoji 🎉 and\n\ta tab",
-    "Restart the broker, wait for the partitions to be reassigned, then look at the consumer's lag again. "
-    * 8,
+    "Restart the broker, wait for the partitions to be reassigned, then look at the consumer's lag again. " * 8,
 )
 
 
@@ -52,9 +51,7 @@ def verify(embedder: FastEmbedder, tensors: Tensors, folder: Path) -> float:
     _check_published(embedder)
     lowest = lowest_cosine(embedder, tensors, folder, SAMPLES)
     if not lowest >= MINIMUM_COSINE:
-        raise ModelDamaged(
-            f"the converted model differs from the reference: cosine {lowest:.6f}; it is not used"
-        )
+        raise ModelDamaged(f"the converted model differs from the reference: cosine {lowest:.6f}; it is not used")
     return lowest
 
 
@@ -76,6 +73,4 @@ def _check_published(embedder: FastEmbedder) -> None:
     error = float(np.abs(found - np.array(expected)).max())
     head = embedder.embed_question(PUBLISHED_TEXT)[: len(PUBLISHED_HEAD)]
     if not (error <= SIMILARITY_TOLERANCE and np.allclose(head, PUBLISHED_HEAD, rtol=0, atol=HEAD_TOLERANCE)):
-        raise ModelDamaged(
-            f"the converted model misses published similarities by {error:.4f}; it is not used"
-        )
+        raise ModelDamaged(f"the converted model misses published similarities by {error:.4f}; it is not used")

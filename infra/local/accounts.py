@@ -35,7 +35,7 @@ def reachable_folder(wanted: Path, account: Account | None) -> Path:
     """
     if account is None or _may_enter(wanted.parent, account):
         return wanted
-    return FALLBACK / hashlib.sha256(str(wanted).encode()).hexdigest()[:12] / wanted.name
+    return FALLBACK / f"{wanted.name}-{hashlib.sha256(str(wanted).encode()).hexdigest()[:12]}"
 
 
 def own(folder: Path, account: Account | None) -> None:

@@ -12,6 +12,7 @@ from schemas.errors import Unavailable
 
 POM = Path(__file__).with_name("pom.xml")
 LOGGING = Path(__file__).with_name("log4j2.properties")
+STAMP = "pom.sha256"
 MAVEN_LIMIT_SECONDS = 900
 
 
@@ -22,19 +23,25 @@ def resolve(jars: Path, report: Report) -> None:
     Raises Unavailable with Maven's own words when it cannot resolve.
     """
     wanted = hashlib.sha256(POM.read_bytes()).hexdigest()
+    if _stamped(jars, wanted):
+        return
     jars.parent.mkdir(parents=True, exist_ok=True)
     with exclusive(jars.with_name(f"{jars.name}.lock")):
-        stamp = jars / "pom.sha256"
-        if stamp.is_file() and stamp.read_text() == wanted:
+        if _stamped(jars, wanted):
             return
         report("jars: Maven resolves Kafka, Connect and Debezium (once; about 60 MB)")
         draft = jars.with_name(f"{jars.name}.draft")
         shutil.rmtree(draft, ignore_errors=True)
         _run_maven(draft)
-        replace_text(draft / stamp.name, wanted)
+        replace_text(draft / STAMP, wanted)
         shutil.rmtree(jars, ignore_errors=True)
         draft.replace(jars)
         report(f"jars: {sum(1 for _ in jars.rglob('*.jar'))} ready")
+
+
+def _stamped(jars: Path, wanted: str) -> bool:
+    stamp = jars / STAMP
+    return stamp.is_file() and stamp.read_text() == wanted
 
 
 def _run_maven(target: Path) -> None:

@@ -38,9 +38,7 @@ def open_engine(data: Path) -> Any:
     """
     installed = version("milvus-lite")
     if installed != SUPPORTED_ENGINE:
-        raise EngineRefused(
-            f"milvus-lite is {installed}, this server fits {SUPPORTED_ENGINE}: install that one"
-        )
+        raise EngineRefused(f"milvus-lite is {installed}, this server fits {SUPPORTED_ENGINE}: install that one")
     harden_engine()
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:

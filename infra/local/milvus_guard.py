@@ -95,9 +95,7 @@ class LockGate:
                     context.abort(grpc.StatusCode.CANCELLED, f"{method}: not run, its caller has gone")
                 return handler.unary_unary(request, context)
 
-        return grpc.unary_unary_rpc_method_handler(
-            run, handler.request_deserializer, handler.response_serializer
-        )
+        return grpc.unary_unary_rpc_method_handler(run, handler.request_deserializer, handler.response_serializer)
 
 
 def _refusal(code: Any, words: str) -> Handler:

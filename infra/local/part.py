@@ -67,11 +67,14 @@ class Part(ABC):
             self.prepare()
             spawn(self.launch(), self.log).write(self.pid_file)
 
-    def stop(self) -> None:
-        """End it and all it started, politely first. Idempotent; a stale pid file is only removed."""
+    def stop(self, limit: float | None = None) -> None:
+        """End it and all it started, politely for `limit` seconds (stop_limit), then by force.
+
+        Idempotent; a stale pid file is only removed.
+        """
         process = self.process()
         if process is not None:
-            terminate(process, self.polite, self.stop_limit)
+            terminate(process, self.polite, self.stop_limit if limit is None else limit)
         strays = self.strays()
         if strays and not wait_gone(strays, 5.0):
             for stray in strays:

@@ -1,7 +1,7 @@
 """Detached processes that are found again by a pid file, and never mistaken for another process.
 
 A pid alone proves nothing: after a crash or a reboot the system gives it to somebody else. A record also
-holds the start time and the command line; only a process that has all three is ours and may be signalled.
+holds the start time and the arguments; only a process that has all three is ours and may be signalled.
 """
 
 import atexit
@@ -38,7 +38,10 @@ class Account:
 
 @dataclass(frozen=True)
 class Launch:
-    """How to start a process. `fingerprint` names its configuration: when it changes, a restart is due."""
+    """How to start a process. `command` has at least one argument.
+
+    `fingerprint` names the configuration: when it changes, a restart is due.
+    """
 
     command: Sequence[str]
     environment: Mapping[str, str]
@@ -74,7 +77,7 @@ class Record:
         try:
             found = psutil.Process(self.pid)
             same = abs(found.create_time() - self.started) <= _START_TOLERANCE_SECONDS
-            if same and found.status() != psutil.STATUS_ZOMBIE and found.cmdline() == self.command:
+            if same and found.status() != psutil.STATUS_ZOMBIE and _runs(found, self.command):
                 return found
         except psutil.Error:
             pass
@@ -103,11 +106,7 @@ def spawn(launch: Launch, log: Path) -> Record:
             extra_groups=[] if account else None,
         )
     _children[child.pid] = child
-    try:
-        started = psutil.Process(child.pid).create_time()
-    except psutil.NoSuchProcess:
-        started = time.time()
-    return Record(child.pid, started, list(launch.command), launch.fingerprint)
+    return Record(child.pid, _when_started(child, launch.command), list(launch.command), launch.fingerprint)
 
 
 def terminate(process: psutil.Process, polite: signal.Signals, patience: float) -> bool:
@@ -179,6 +178,26 @@ def _lives(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
+
+
+def _when_started(child: subprocess.Popen[bytes], command: Sequence[str]) -> float:
+    """Its start time, once its command line shows: for an instant after exec the system shows none."""
+    deadline = time.monotonic() + 5.0
+    while child.poll() is None and time.monotonic() < deadline:
+        try:
+            process = psutil.Process(child.pid)
+            if _runs(process, command):
+                return process.create_time()
+        except psutil.Error:
+            continue
+        time.sleep(0.005)
+    return time.time()
+
+
+def _runs(process: psutil.Process, command: Sequence[str]) -> bool:
+    """Whether its arguments are those of `command`. The program's name may differ: `java` can be a script."""
+    arguments = list(command[1:])
+    return process.cmdline()[-len(arguments) :] == arguments
 
 
 def _reap(pid: int) -> None:

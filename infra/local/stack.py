@@ -31,6 +31,7 @@ State = Literal["running", "unhealthy", "stopped"]
 POLL_SECONDS = 0.1
 HANG_PATIENCE_SECONDS = 15.0
 """A part that runs but is not healthy gets this long before `up` restarts it."""
+HANG_STOP_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ class Stack:
             shutil.rmtree(part.folder, ignore_errors=True)
         for folder in (self._home.logs, self._home.pids, self._home.secrets, self._home.root / "jars"):
             shutil.rmtree(folder, ignore_errors=True)
-        self._home.note.unlink(missing_ok=True)
+        for file in (self._home.note, self._home.root / "jars.lock"):
+            file.unlink(missing_ok=True)
 
     def status(self) -> list[PartStatus]:
         """Each part as it is now. Changes nothing."""
@@ -132,13 +134,15 @@ class Stack:
 
     def _bring_up(self, part: Part) -> None:
         if part.process() is not None:
-            if not part.outdated() and self._becomes_healthy(part, HANG_PATIENCE_SECONDS):
+            if part.outdated():
+                self._report(f"{part.name}: its configuration changed, restarting it")
+                part.stop()
+            elif self._becomes_healthy(part, HANG_PATIENCE_SECONDS):
                 part.furnish()
                 return
-            self._report(
-                f"{part.name}: runs, but with an old configuration or without answering; restarting it"
-            )
-            part.stop()
+            else:
+                self._report(f"{part.name}: runs without answering, restarting it")
+                part.stop(limit=HANG_STOP_SECONDS)
         self._report(f"{part.name}: starting")
         begun = time.monotonic()
         part.start()

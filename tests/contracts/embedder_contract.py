@@ -42,9 +42,7 @@ class EmbedderContract:
         assert vectors.shape == (40, embedder.spec.dimension)
         assert np.allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)
 
-    def test_a_vector_is_bit_identical_whatever_its_neighbours_and_their_order(
-        self, embedder: Embedder
-    ) -> None:
+    def test_a_vector_is_bit_identical_whatever_its_neighbours_and_their_order(self, embedder: Embedder) -> None:
         texts = texts_of_many_lengths()
         alone = np.stack([embedder.embed_passages([text])[0] for text in texts])
         assert np.array_equal(embedder.embed_passages(texts), alone)

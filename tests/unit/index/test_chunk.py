@@ -29,9 +29,7 @@ def paragraph(chance: random.Random) -> str:
     if chance.random() < 0.1:
         return f"Heading {chance.randrange(10**6)}"
     lengths = [chance.randint(3, 12) for _ in range(chance.randint(1, 6))]
-    return " ".join(
-        " ".join(chance.choices(WORDS, k=length)) + f" {chance.randrange(10**6)}." for length in lengths
-    )
+    return " ".join(" ".join(chance.choices(WORDS, k=length)) + f" {chance.randrange(10**6)}." for length in lengths)
 
 
 def document(seed: int, paragraphs: int) -> list[str]:
@@ -45,9 +43,7 @@ def chunks(paragraphs: list[str]) -> list[str]:
 
 def changed_stretch(old: list[str], new: list[str]) -> list[str]:
     """What is left of `old` without the chunks that it shares with `new` at its start and at its end."""
-    start = next(
-        (i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new))
-    )
+    start = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
     rest_old, rest_new = old[start:], new[start:]
     while rest_old and rest_new and rest_old[-1] == rest_new[-1]:
         rest_old, rest_new = rest_old[:-1], rest_new[:-1]
@@ -74,9 +70,7 @@ def test_replacing_one_paragraph_changes_only_a_stretch_of_bounded_length_around
 ) -> None:
     paragraphs = document(seed, length)
     place = data.draw(st.integers(0, length - 1))
-    replaced = data.draw(
-        st.sampled_from([[], ["Now a short one."], document(seed + 1, 1), document(seed + 2, 3)])
-    )
+    replaced = data.draw(st.sampled_from([[], ["Now a short one."], document(seed + 1, 1), document(seed + 2, 3)]))
     old = chunks(paragraphs)
     new = chunks([*paragraphs[:place], *replaced, *paragraphs[place + 1 :]])
     assert sum(count_tokens(changed_stretch(old, new))) <= 6 * LIMIT

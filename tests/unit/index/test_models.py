@@ -114,9 +114,7 @@ def test_preparing_an_intact_model_again_does_nothing(tmp_path: Path) -> None:
     assert said == ["model sentence-transformers/all-MiniLM-L6-v2 is ready"]
 
 
-def test_a_failed_fetch_says_why_and_leaves_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_fetch_says_why_and_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lock = tmp_path / "models.lock"
     lock.write_text(f"{tmp_path}/absent-1.0-py3-none-any.whl --hash=sha256:{'0' * 64}\n")
     monkeypatch.setattr(package, "LOCK_FILE", lock)

@@ -51,11 +51,7 @@ def ticket(company: Company, record: RecordKey) -> Row:
 def may_read(company: Company, handle: str, row: Row) -> bool:
     """Written from the rows alone, without contracts or labels: owner, or member of the ticket's team."""
     person = company.people[handle]
-    teams = {
-        member["team_id"]
-        for member in company.rows["helpdesk.members"]
-        if member["user_email"] == person.email
-    }
+    teams = {member["team_id"] for member in company.rows["helpdesk.members"] if member["user_email"] == person.email}
     same_tenant = row["tenant_id"] == person.tenant
     return same_tenant and (row["owner_email"] == person.email or row["team_id"] in teams)
 
@@ -234,9 +230,7 @@ def test_some_notes_exclude_a_colleague_who_could_read_them_otherwise(company: C
         assert row["excluded_email"] != row["author_email"]
 
 
-def test_the_people_file_gives_each_handle_its_mail_address_and_tenant(
-    company: Company, tmp_path: Path
-) -> None:
+def test_the_people_file_gives_each_handle_its_mail_address_and_tenant(company: Company, tmp_path: Path) -> None:
     write_people(company, tmp_path / "people.json")
     people = json.loads((tmp_path / "people.json").read_text(encoding="utf-8"))
     assert people["alice"] == {"sub": "alice@acme.example", "tenant": "acme"}

@@ -31,9 +31,7 @@ class Context:
 
 
 def call(method: str = "Search", metadata: Sequence[tuple[str, str | bytes]] = ()) -> Any:
-    return SimpleNamespace(
-        method=f"/milvus.proto.milvus.MilvusService/{method}", invocation_metadata=metadata
-    )
+    return SimpleNamespace(method=f"/milvus.proto.milvus.MilvusService/{method}", invocation_metadata=metadata)
 
 
 def answer_to(gate: TokenGate, metadata: Sequence[tuple[str, str | bytes]]) -> Any:
@@ -96,9 +94,7 @@ def test_reads_share(method: str) -> None:
     assert run(method) == (None, ["with 0 readers"])
 
 
-@pytest.mark.parametrize(
-    "method", ["Insert", "Upsert", "Delete", "Flush", "DropCollection", "NobodyKnowsThis"]
-)
+@pytest.mark.parametrize("method", ["Insert", "Upsert", "Delete", "Flush", "DropCollection", "NobodyKnowsThis"])
 def test_writes_and_unknown_calls_are_alone(method: str) -> None:
     assert run(method) == (None, ["alone"])
 

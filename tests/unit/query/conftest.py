@@ -27,7 +27,7 @@ LAG_LIMIT_S = 15.0
 class Company:
     """Everything a question meets. `now` is moved by hand; `position` grows with each write."""
 
-    now: Instant = Instant(START_MS, 1000.0)
+    now: Instant = field(default_factory=lambda: Instant(START_MS, 1000.0))
     view: PermissionView = field(default_factory=PermissionView)
     store: MemoryStore = field(default_factory=MemoryStore)
     embedder: HashEmbedder = field(default_factory=HashEmbedder)
@@ -53,9 +53,7 @@ class Company:
         """The sources are searchable up to now."""
         for source in sources:
             at = self.now.wall_ms
-            self.view.advance(
-                Progress(source=source, watermark_ms=at, position=Position(f"{at:016x}"), measured_ms=at)
-            )
+            self.view.advance(Progress(source=source, watermark_ms=at, position=Position(f"{at:016x}"), measured_ms=at))
 
     def grant(self, row: str, *tuples: tuple[str, str, str, str]) -> None:
         """What a row grants from now on: (tenant, object, relation, subject)."""
@@ -64,9 +62,7 @@ class Company:
                 record_id=row,
                 position=self.next_position(),
                 commit_ms=self.now.wall_ms,
-                tuples=tuple(
-                    RelationTuple(tenant=t, object=o, relation=r, subject=s) for t, o, r, s in tuples
-                ),
+                tuples=tuple(RelationTuple(tenant=t, object=o, relation=r, subject=s) for t, o, r, s in tuples),
             )
         )
 

@@ -70,6 +70,4 @@ def test_a_way_around_is_noticed(code: str) -> None:
 
 
 def test_taking_a_filter_is_no_offence() -> None:
-    assert (
-        offences("from schemas.access import AccessFilter\ndef f(a: AccessFilter) -> AccessFilter: ...") == []
-    )
+    assert offences("from schemas.access import AccessFilter\ndef f(a: AccessFilter) -> AccessFilter: ...") == []

@@ -30,10 +30,7 @@ KEYS = {key_id(KEY.public_key()): KEY.public_key()}
 
 def signed(claims: dict[str, Any] | None = None, key: Any = KEY, **changes: Any) -> str:
     """A token like a minted one, with claims changed; a change to None takes the claim away."""
-    whole = (
-        claims
-        or jwt.decode(mint(KEY, ALICE, AUDIENCE, 60, NOW), options={"verify_signature": False}) | changes
-    )
+    whole = claims or jwt.decode(mint(KEY, ALICE, AUDIENCE, 60, NOW), options={"verify_signature": False}) | changes
     kept = {name: value for name, value in whole.items() if value is not None}
     return jwt.encode(kept, key, algorithm=ALGORITHM, headers={"kid": key_id(KEY.public_key())})
 
@@ -88,10 +85,7 @@ REFUSED = {
     "subject is empty": signed(sub=""),
     "tenant is a list": signed(tenant=["acme"]),
     "agent is a list": signed(agent=["bot"]),
-    **{
-        f"without {name}": signed(**{name: None})
-        for name in ("iss", "aud", "sub", "tenant", "iat", "nbf", "exp")
-    },
+    **{f"without {name}": signed(**{name: None}) for name in ("iss", "aud", "sub", "tenant", "iat", "nbf", "exp")},
 }
 
 

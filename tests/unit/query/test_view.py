@@ -28,8 +28,7 @@ def define(view: PermissionView, *labels: Label) -> None:
 def granting(row: str, position: int, *entries: tuple[str, str], tenant: str = "acme") -> Grant:
     """(userset, subject) pairs."""
     tuples = tuple(
-        RelationTuple(tenant=tenant, object=u.split("#")[0], relation=u.split("#")[1], subject=s)
-        for u, s in entries
+        RelationTuple(tenant=tenant, object=u.split("#")[0], relation=u.split("#")[1], subject=s) for u, s in entries
     )
     return Grant(record_id=row, position=Position(f"{position:016x}"), commit_ms=0, tuples=tuples)
 

@@ -1,0 +1,124 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from connectors.config_file import read_config
+from connectors.debezium import beat_prefix, effective
+from connectors.load import draft, load_file
+
+WriteSource = Callable[..., Path]
+NEW_RECORD = "io.debezium.transforms.ExtractNewRecordState"
+ROUTER = "org.apache.kafka.connect.transforms.RegexRouter"
+
+
+def told(file: Path) -> list[tuple[str, str]]:
+    return [(mistake.where, mistake.what) for mistake in draft(file).mistakes]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "what"),
+    [
+        ("connector.class", "io.debezium.connector.mysql.MySqlConnector", "is 'io.debezium.connector.mysql"),
+        ("plugin.name", "decoderbufs", "is 'decoderbufs'"),
+        ("value.converter", "io.confluent.connect.avro.AvroConverter", "is 'io.confluent"),
+        ("key.converter", "org.apache.kafka.connect.storage.StringConverter", "is 'org.apache"),
+        ("tombstones.on.delete", False, "is 'false'"),
+        ("provide.transaction.metadata", "false", "is 'false'"),
+        ("skipped.operations", "t", "is 't'"),
+        ("errors.tolerance", "all", "is 'all'"),
+        ("event.processing.failure.handling.mode", "skip", "is 'skip'"),
+        ("unavailable.value.placeholder", "?", "is '?'"),
+        ("topic.prefix", "store", "is 'store'"),
+        ("name", "store", "is 'store'"),
+        ("decimal.handling.mode", "precise", "writes numbers as bytes"),
+        ("table.include.list", "public.orders", "leaves out public.members"),
+        ("table.include.list", "(", "is not a list of regular expressions"),
+        ("table.exclude.list", "public.m.*", "leaves out public.members"),
+        ("schema.include.list", "private", "leaves out public.orders"),
+        ("column.exclude.list", "public.orders.note", "leaves out public.orders.note"),
+        ("heartbeat.action.query", None, "writes no beat"),
+        ("heartbeat.action.query", "SELECT 1", "writes no beat"),
+        (
+            "heartbeat.action.query",
+            "SELECT pg_logical_emit_message(false, 'freshline.shop', '')",
+            "not transactional",
+        ),
+        (
+            "heartbeat.action.query",
+            "SELECT pg_logical_emit_message(true, 'beat', '')",
+            "not this source's own",
+        ),
+        ("message.prefix.include.list", "outbox", "leaves out the beat"),
+        ("message.prefix.exclude.list", "freshline.*", "leaves out the beat"),
+        ("heartbeat.interval.ms", None, "there are no heartbeats"),
+        ("heartbeat.interval.ms", 0, "there are no heartbeats"),
+        ("heartbeat.interval.ms", "10000", "a beat every 10000 ms cannot show a freshness of 2 s"),
+    ],
+)
+def test_what_contradicts_freshline_is_a_mistake_of_that_option(
+    write_source: WriteSource, option: str, value: object, what: str
+) -> None:
+    found = told(write_source(options={option: value}))
+    assert {where for where, _ in found} == {option}
+    assert what in found[0][1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "what"), [(NEW_RECORD, "changes the shape of events"), (ROUTER, "sends events to topics")]
+)
+def test_transforms_that_reshape_or_rename_are_mistakes(
+    write_source: WriteSource, kind: str, what: str
+) -> None:
+    found = told(write_source(options={"transforms": "good, bad", "transforms.bad.type": kind}))
+    assert [(where, what in said) for where, said in found] == [("transforms.bad.type", True)]
+
+
+@pytest.mark.parametrize(
+    "option", ["database.password", "database.sslpassword", "sasl.jaas.config", "my.api.key"]
+)
+def test_a_secret_in_clear_text_is_a_mistake_that_does_not_repeat_it(
+    write_source: WriteSource, option: str
+) -> None:
+    [mistake] = draft(write_source(options={option: "hunter2"})).mistakes
+    assert mistake.where == option
+    assert "hunter2" not in str(mistake)
+
+
+@pytest.mark.parametrize(
+    "value", ["${env:X}", "${file:/run/secrets/db:password}", "${vault:db/shop:password}"]
+)
+def test_a_secret_by_reference_is_right(write_source: WriteSource, value: str) -> None:
+    assert told(write_source(options={"database.password": value})) == []
+
+
+def test_a_reference_with_text_around_it_is_still_a_clear_secret(write_source: WriteSource) -> None:
+    assert told(write_source(options={"database.password": "x${env:X}"})) != []
+
+
+def test_patterns_match_as_debezium_matches_them(write_source: WriteSource) -> None:
+    assert told(write_source(options={"table.include.list": "PUBLIC\\.ord.*, public.members"})) == []
+
+
+def test_the_effective_configuration_adds_what_the_file_leaves_out(write_source: WriteSource) -> None:
+    file = write_source(options={"table.include.list": None, "topic.prefix": None, "poll.interval.ms": 10})
+    running = effective(load_file(file), read_config(file.with_name("shop.debezium.json")).options)
+    expected = {
+        "name": "shop",
+        "topic.prefix": "shop",
+        "slot.name": "freshline_shop",
+        "publication.name": "freshline_shop",
+        "table.include.list": "public\\.orders,public\\.members",
+        "message.prefix.include.list": "freshline\\.shop",
+        "provide.transaction.metadata": "true",
+        "skipped.operations": "none",
+        "poll.interval.ms": "10",
+        "database.password": "${env:SHOP_PASSWORD}",
+    }
+    assert {option: running[option] for option in expected} == expected
+
+
+def test_the_beat_prefix_is_read_from_the_query() -> None:
+    query = "select PG_LOGICAL_EMIT_MESSAGE( TRUE , 'freshline.shop', now()::text)"
+    assert beat_prefix({"heartbeat.action.query": query}) == "freshline.shop"
+    assert beat_prefix({}) is None

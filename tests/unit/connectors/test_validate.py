@@ -1,0 +1,100 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from connectors.database import Table
+from connectors.load import draft
+from connectors.validate import option_mistakes, table_mistakes, validate
+from schemas.settings import Settings
+
+WriteSource = Callable[..., Path]
+COLUMNS = {
+    "id": "bigint",
+    "note": "text",
+    "status": "text",
+    "tenant_id": "text",
+    "owner": "text",
+    "updated_at": "timestamp with time zone",
+}
+ORDERS = Table(COLUMNS, ("id",), "d")
+
+
+def found(file: Path, real: Table) -> list[tuple[int, str, str, str]]:
+    one = draft(file)
+    mistakes = table_mistakes(one, "public.orders", one.tables["public.orders"], real)
+    return sorted((m.line, m.where.removeprefix("tables.public.orders"), m.what, m.todo) for m in mistakes)
+
+
+def without(*names: str) -> dict[str, str]:
+    return {name: kind for name, kind in COLUMNS.items() if name not in names}
+
+
+def test_a_table_as_the_contract_says_has_no_mistakes(write_source: WriteSource) -> None:
+    assert found(write_source(), ORDERS) == []
+
+
+def test_a_missing_column_is_told_the_like_one_at_the_line_that_names_it(write_source: WriteSource) -> None:
+    real = replace(ORDERS, columns={**without("owner"), "owners": "text"})
+    assert found(write_source(), real) == [(12, "", "there is no column 'owner'", "did you mean 'owners'?")]
+
+
+def test_a_key_that_is_not_the_primary_key_is_a_mistake_in_any_order_it_is_right(
+    write_source: WriteSource,
+) -> None:
+    wrong = replace(ORDERS, primary_key=("tenant_id", "id"))
+    assert found(write_source(), wrong) == [
+        (6, ".key", "[id] is not the primary key", "write [tenant_id, id]")
+    ]
+    assert found(write_source({"key: [id]": "key: [id, tenant_id]"}), wrong) == []
+
+
+def test_a_table_without_primary_key_is_a_mistake(write_source: WriteSource) -> None:
+    real = replace(ORDERS, primary_key=())
+    assert found(write_source(), real) == [(6, ".key", "the table has no primary key", "give it one")]
+
+
+@pytest.mark.parametrize("kind", ["timestamp without time zone", "date", "bigint", "integer"])
+def test_times_and_integers_are_event_times(write_source: WriteSource, kind: str) -> None:
+    assert found(write_source(), replace(ORDERS, columns={**COLUMNS, "updated_at": kind})) == []
+
+
+@pytest.mark.parametrize("kind", ["text", "time without time zone", "boolean", "numeric", "interval"])
+def test_other_types_are_no_event_times(write_source: WriteSource, kind: str) -> None:
+    [(line, where, what, _)] = found(write_source(), replace(ORDERS, columns={**COLUMNS, "updated_at": kind}))
+    assert (line, where) == (7, ".event_time")
+    assert kind in what
+
+
+def test_a_table_that_logs_no_keys_is_a_mistake(write_source: WriteSource) -> None:
+    [(_, _, what, todo)] = found(write_source(), replace(ORDERS, replica_identity="n"))
+    assert what == "its updates and deletes are not logged"
+    assert todo == "ALTER TABLE public.orders REPLICA IDENTITY DEFAULT"
+
+
+def test_connects_findings_stand_at_the_lines_of_their_options(write_source: WriteSource) -> None:
+    one = draft(write_source())
+    mistakes = option_mistakes(one, {"database.hostname": ["is invalid."], "slot.name": ["is empty"]})
+    assert [(m.line, m.where, m.what, m.todo) for m in mistakes] == [
+        (3, "database.hostname", "is invalid", "see what ${env:SHOP_HOST} is in the Kafka Connect worker"),
+        (0, "slot.name", "is empty", "correct it"),
+    ]
+
+
+def test_what_was_found_offline_is_not_repeated_by_connect(write_source: WriteSource) -> None:
+    one = draft(write_source(options={"topic.prefix": "store"}))
+    assert list(option_mistakes(one, {"topic.prefix": ["is odd"]})) == []
+
+
+def test_offline_validation_lists_the_mistakes_of_all_files_and_touches_no_network(
+    write_source: WriteSource, tmp_path: Path
+) -> None:
+    write_source({"slo: 2s": "slo: soon"})
+    (tmp_path / "broken.yaml").write_text("a: [")
+    mistakes = validate(tmp_path, Settings(), online=False)
+    assert [(m.file.name, m.line) for m in mistakes] == [("broken.yaml", 1), ("shop.yaml", 3)]
+
+
+def test_a_folder_without_contracts_is_a_mistake(tmp_path: Path) -> None:
+    assert [m.what for m in validate(tmp_path, Settings(), online=False)] == ["there is no contract here"]
