@@ -19,7 +19,8 @@ from schemas.position import NOWHERE, Position
 STRONG = "Strong"
 """Reads see every acknowledged write: a permission or a deletion may be at stake."""
 READ_PAGE = 500
-WRITE_PAGE = 1000
+WRITE_PAGE = 200
+"""Rows in one call: even of the largest rows (about 0.25 MB) so many stay under the 64 MB of a message."""
 _SHOWN = [name for name in CHUNK_FIELDS if name != "vector"]
 
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import grpc
 from pymilvus import MilvusClient
-from pymilvus.exceptions import MilvusException
+from pymilvus.exceptions import DataNotMatchException, MilvusException
 
 from schemas.errors import IndexUnavailable, Rejected
 
@@ -44,7 +44,7 @@ class MilvusConnection:
         try:
             return do(self._connected())
         except MilvusException as error:
-            if error.code in CONTENT_CODES:
+            if error.code in CONTENT_CODES or isinstance(error, DataNotMatchException):
                 raise Rejected("index_refused", f"Milvus refused it: {error.message}") from error
             raise IndexUnavailable() from error
         except grpc.RpcError as error:
@@ -57,7 +57,10 @@ class MilvusConnection:
             return self._client
 
 
+_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t"})
+
+
 def one_of(field: str, names: Sequence[str]) -> str:
     """`field in ["…", "…"]`, each name quoted for Milvus's filter language."""
-    quoted = ", ".join('"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"' for name in names)
+    quoted = ", ".join(f'"{name.translate(_ESCAPES)}"' for name in names)
     return f"{field} in [{quoted}]"

@@ -33,13 +33,9 @@ def resolve_person(name: str, home: Path) -> Principal:
         people: dict[str, dict[str, str]] = json.loads(path.read_text())
         known = {person: Principal(entry["sub"], entry["tenant"]) for person, entry in people.items()}
     except OSError:
-        raise Misconfigured(
-            f"there is no {path}, so nobody is known by a first name; run `make up` first"
-        ) from None
+        raise Misconfigured(f"there is no {path}, so nobody is known by a first name; run `make up` first") from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise Misconfigured(
-            f'{path} is not usable; write {{"alice": {{"sub": "…", "tenant": "…"}}}}'
-        ) from None
+        raise Misconfigured(f'{path} is not usable; write {{"alice": {{"sub": "…", "tenant": "…"}}}}') from None
     if name not in known:
         raise Misconfigured(f"nobody is called {name!r}; known: {', '.join(sorted(known))}")
     return known[name]

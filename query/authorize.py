@@ -38,20 +38,14 @@ def authorize(
     """
     asked = _asked(question, contracts)
     require_current(view, lag_limit_s, now)
-    states = {
-        status.source: status for status in statuses(contracts.values(), view, lag_limit_s, now.wall_ms)
-    }
+    states = {status.source: status for status in statuses(contracts.values(), view, lag_limit_s, now.wall_ms)}
     shown = frozenset(source for source in asked if is_shown(states[source]))
     if not shown:
-        raise PermissionsUnknown(
-            "none of the sources asked is up to date enough to be shown; ask again later"
-        )
+        raise PermissionsUnknown("none of the sources asked is up to date enough to be shown; ask again later")
     trusted = {source for source, status in states.items() if is_shown(status)}
     granting = view.granting_sources | {name for name, contract in contracts.items() if _grants(contract)}
     visibility = view.visible(principal, doubted=frozenset(granting - trusted))
-    return Authorized(
-        AccessFilter(visibility.labels, shown), [states[source] for source in asked], visibility
-    )
+    return Authorized(AccessFilter(visibility.labels, shown), [states[source] for source in asked], visibility)
 
 
 def require_current(view: PermissionView, lag_limit_s: float, now: Instant) -> None:

@@ -21,6 +21,8 @@ LOOK_S = 0.5
 REPLY_S = 1.0
 RETRY_S = 0.5
 log = logging.getLogger("freshline.query")
+client_log = logging.getLogger("freshline.query.kafka")
+client_log.setLevel(logging.CRITICAL)  # it tells of each attempt to connect; we tell when the broker goes and comes
 
 Place = tuple[str, int]
 """A topic and a partition."""
@@ -66,12 +68,11 @@ class Follower:
     It waits for topics that do not exist yet and for a broker that is away; `as_of` then stands still.
     """
 
-    def __init__(
-        self, kafka: str, view: PermissionView, steady: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, kafka: str, view: PermissionView, steady: Callable[[], float] = time.monotonic) -> None:
         self._kafka = kafka
         self._view = view
         self._steady = steady
+        self._answers = True
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="permission-view", daemon=True)
 
@@ -86,10 +87,8 @@ class Follower:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                self._follow_one(Consumer(_configuration(self._kafka), logger=log))
-            except (
-                Exception
-            ) as error:  # nobody restarts this thread: whatever it was, begin again, nothing visible
+                self._follow_one(Consumer(_configuration(self._kafka), logger=client_log))
+            except Exception as error:  # nobody restarts this thread: whatever it was, begin again, nothing visible
                 log.error("the permission view starts again from nothing: %s", type(error).__name__)
                 self._view.clear()
                 self._stopping.wait(RETRY_S)
@@ -108,6 +107,7 @@ class Follower:
             if catch_up.done and self._steady() >= next_look:
                 next_look = self._steady() + LOOK_S
                 asked_at, ends = self._steady(), _ends(consumer, places)
+                self._note(answers=ends is not None)
                 if ends is not None:
                     catch_up.aim(asked_at, ends)
             self._read(consumer, catch_up)
@@ -120,10 +120,17 @@ class Follower:
                 topics = consumer.list_topics(timeout=REPLY_S).topics
             except KafkaException:
                 topics = {}
+            self._note(answers=bool(topics))
             if all(topic in topics and topics[topic].partitions for topic in FOLLOWED):
                 return [(topic, number) for topic in FOLLOWED for number in sorted(topics[topic].partitions)]
             self._stopping.wait(RETRY_S)
         return []
+
+    def _note(self, *, answers: bool) -> None:
+        """One line in the log when the broker goes, and one when it comes back."""
+        if answers != self._answers:
+            self._answers = answers
+            log.warning("Kafka answers again." if answers else "Kafka does not answer; the view grows old.")
 
     def _read(self, consumer: Consumer, catch_up: CatchUp) -> None:
         """Apply what has arrived; waits at most POLL_S for the first message, and not at all for more."""
@@ -187,6 +194,7 @@ def _configuration(kafka: str) -> dict[str, str | int | bool]:
         # A waiting fetch holds back the question for the topics' ends, which uses the same connection.
         "fetch.wait.max.ms": 10,
         "fetch.error.backoff.ms": 100,
+        "reconnect.backoff.ms": 200,
         "reconnect.backoff.max.ms": 1000,
         "topic.metadata.refresh.interval.ms": 10_000,
     }

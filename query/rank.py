@@ -54,9 +54,7 @@ def freshness(age_ms: float, half_life_s: float, floor: float) -> float:
     return floor + (1 - floor) * math.exp2(-halvings)
 
 
-def scorer(
-    contracts: Mapping[str, Contract], half_life_s: float | None, now_ms: int
-) -> Callable[[Found], Scored]:
+def scorer(contracts: Mapping[str, Contract], half_life_s: float | None, now_ms: int) -> Callable[[Found], Scored]:
     """Scores by each source's own half-life and floor; `half_life_s` overrides every source's."""
 
     def score(found: Found) -> Scored:

@@ -41,9 +41,7 @@ def answer(parts: Parts, principal: Principal, question: Question) -> Answer:
     watch = Stopwatch()
     with watch.measure("total"):
         with watch.measure("authorize"):
-            permitted = authorize(
-                principal, question, parts.view, parts.contracts, parts.lag_limit_s, parts.clock()
-            )
+            permitted = authorize(principal, question, parts.view, parts.contracts, parts.lag_limit_s, parts.clock())
         with watch.measure("embed"):
             vector = _embed(parts.embedder, question.query)
         now_ms = parts.clock().wall_ms

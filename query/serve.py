@@ -105,9 +105,7 @@ class OpeningStore:
             self.open()
         except Misconfigured as error:
             log.error("%s", error)
-            raise IndexUnavailable(
-                "the index is not usable with this model; the server's log says more"
-            ) from error
+            raise IndexUnavailable("the index is not usable with this model; the server's log says more") from error
         return self._store
 
     def held(self, record_ids: Sequence[str]) -> dict[str, Held]:

@@ -13,9 +13,7 @@ def answer_table(question: str, person: str, answer: Answer, rows: int = 10) -> 
     """The best `rows` hits, one a row."""
     table = Table(title=f"{person}: {question}", title_justify="left", title_style="bold", show_lines=True)
     for column in ("score", "similarity", "freshness", "age", "record", "text", "why visible"):
-        table.add_column(
-            column, justify="right" if column in ("score", "similarity", "freshness", "age") else "left"
-        )
+        table.add_column(column, justify="right" if column in ("score", "similarity", "freshness", "age") else "left")
     for hit in answer.hits[:rows]:
         title = f"[bold]{_plain(hit.title)}[/]\n" if hit.title else ""
         text = hit.text if len(hit.text) <= 240 else hit.text[:240] + "…"

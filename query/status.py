@@ -24,9 +24,7 @@ def statuses(
 
     A watermark further in the future than the lag limit proves nothing, so such a source is withheld too.
     """
-    return [
-        _status(contract, view.watermark_ms(contract.source), lag_limit_s, now_ms) for contract in contracts
-    ]
+    return [_status(contract, view.watermark_ms(contract.source), lag_limit_s, now_ms) for contract in contracts]
 
 
 def is_shown(status: SourceStatus) -> bool:

@@ -89,9 +89,7 @@ def key_id(key: Ed25519PublicKey) -> str:
     return sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()[:16]
 
 
-def mint(
-    private_key: Ed25519PrivateKey, principal: Principal, audience: str, lifetime_s: int, now: float
-) -> str:
+def mint(private_key: Ed25519PrivateKey, principal: Principal, audience: str, lifetime_s: int, now: float) -> str:
     """A token for `principal`, valid from `now` (seconds since 1970) for `lifetime_s` seconds."""
     claims: dict[str, Any] = {
         "iss": ISSUER,
@@ -104,9 +102,7 @@ def mint(
     }
     if principal.agent:
         claims["agent"] = principal.agent
-    return jwt.encode(
-        claims, private_key, algorithm=ALGORITHM, headers={"kid": key_id(private_key.public_key())}
-    )
+    return jwt.encode(claims, private_key, algorithm=ALGORITHM, headers={"kid": key_id(private_key.public_key())})
 
 
 def verify(token: str, public_keys: PublicKeys, audience: str, now: float) -> Principal:

@@ -139,9 +139,7 @@ class PermissionView:
         tenant = principal.tenant
         reach = self._relations.reach(principal, doubted)
         feared = self._relations.reach(principal) if doubted else reach
-        labels = _union(self._readers, tenant, reach.came_from) - _union(
-            self._denied, tenant, feared.came_from
-        )
+        labels = _union(self._readers, tenant, reach.came_from) - _union(self._denied, tenant, feared.came_from)
         if doubted:
             labels -= self._denying_groups.get(tenant, set())
         return Visibility(frozenset(labels), reach, self._labels)

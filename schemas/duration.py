@@ -1,5 +1,6 @@
 """Durations in configuration: `250ms`, `2s`, `15m`, `36h`, `7d`."""
 
+import math
 import re
 from typing import Annotated
 
@@ -18,8 +19,8 @@ def seconds(text: object) -> float:
         if found is None:
             raise ValueError(f"{text!r} is not a duration; write for example 250ms, 2s, 15m, 36h or 7d")
         value = float(found[1]) * _UNITS[found[2]]
-    if value <= 0:
-        raise ValueError("a duration must be longer than zero")
+    if not 0 < value < math.inf:
+        raise ValueError("a duration must be longer than zero, and end")
     return value
 
 

@@ -26,7 +26,15 @@ def of_source(source: Mapping[str, Any], transaction: Mapping[str, Any] | None) 
             "unknown_position", f"connector {source.get('connector')!r} has no known source position"
         )
     lsn = source.get("lsn")
-    if not isinstance(lsn, int) or lsn < 0:
+    if not _is_count(lsn, 64):
         raise Rejected("unknown_position", "source.lsn is missing, so the change cannot be put in order")
+    if not isinstance(transaction, Mapping | None):
+        raise Rejected("unknown_position", "the transaction block is not an object")
     order = (transaction or {}).get("total_order") or 0
-    return Position(f"{lsn:016x}.{int(order):08x}")
+    if not _is_count(order, 32):
+        raise Rejected("unknown_position", "transaction.total_order is not a number that can be put in order")
+    return Position(f"{lsn:016x}.{order:08x}")
+
+
+def _is_count(value: object, bits: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**bits
