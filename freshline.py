@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from infra.demo.steps import Stage
 
 out, err = Console(), Console(stderr=True)
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Fresh, permitted context for AI agents.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Fresh, permitted context for AI agents.",
+)
 sources_app = typer.Typer(no_args_is_help=True, help="The sources: one contract a file.")
 tokens_app = typer.Typer(no_args_is_help=True, help="Tokens that say who asks.")
 keys_app = typer.Typer(no_args_is_help=True, help="The keys that sign and check tokens.")
@@ -35,9 +40,7 @@ for name, group in (
 ):
     app.add_typer(group, name=name)
 
-Person = Annotated[
-    str, typer.Option("--as", help="Who asks: a first name of people.json, or user@tenant-mail.")
-]
+Person = Annotated[str, typer.Option("--as", help="Who asks: a first name of people.json, or user@tenant-mail.")]
 Tenant = Annotated[str, typer.Option(help="The tenant of a person given by mail address.")]
 
 
@@ -71,34 +74,25 @@ def setup() -> None:
 def up() -> None:
     """Start PostgreSQL, Kafka, Connect, Milvus, apply the sources, start the stream job and the API."""
     settings = _start()
-    out.print(
-        f"\nThe API answers at [bold]http://{settings.api_host}:{settings.api_port}[/] (POST /v1/search)."
-    )
+    out.print(f"\nThe API answers at [bold]http://{settings.api_host}:{settings.api_port}[/] (POST /v1/search).")
     out.print('Ask: [bold]freshline ask "Which invoices are overdue?" --as alice[/]')
 
 
 @app.command()
 def down() -> None:
     """Stop everything that `up` started. The data stays."""
-    from infra.local.services import Services
-
     from infra.local.stack import Stack
 
-    settings = _settings()
-    Services(settings.home, _say).down()
-    Stack(settings.home, _say).down()
+    Stack(_settings().home, _say).down()
 
 
 @app.command()
 def status() -> None:
     """What of the local stack runs."""
-    from infra.local.services import Services
-
     from infra.local.stack import Stack
 
-    settings = _settings()
     table = Table("part", "state", "pid", "port", "log")
-    for part in (*Stack(settings.home, _say).status(), *Services(settings.home, _say).status()):
+    for part in Stack(_settings().home, _say).status():
         colour = {"running": "green", "unhealthy": "yellow", "stopped": "red"}[part.state]
         table.add_row(
             part.name,
@@ -134,9 +128,7 @@ def bench(samples: Annotated[int, typer.Option(min=50, help="How many single upd
 
 @sources_app.command()
 def validate(
-    offline: Annotated[
-        bool, typer.Option(help="Check the files only, not Kafka Connect and the database.")
-    ] = False,
+    offline: Annotated[bool, typer.Option(help="Check the files only, not Kafka Connect and the database.")] = False,
 ) -> None:
     """Check every contract and connector config; all mistakes at once."""
     from connectors.mistakes import ContractInvalid
@@ -204,11 +196,7 @@ def work(
     contracts = _contracts(settings)
     if alone:
         run_alone(settings, contracts)
-    sys.exit(
-        run_supervised(
-            settings, contracts, [sys.executable, str(Path(__file__).resolve()), "work", "--alone"]
-        )
-    )
+    sys.exit(run_supervised(settings, contracts, [sys.executable, str(Path(__file__).resolve()), "work", "--alone"]))
 
 
 @app.command()
@@ -289,21 +277,20 @@ def _token(settings: Settings, who: str, tenant: str, seconds: int) -> str:
 
 def _start() -> Settings:
     """Everything up: the stack, the sample company, keys, sources, services. Returns the settings of what runs."""
-    from infra.local.services import Services
-
     from connectors.apply import apply as apply_sources
     from infra.demo.company import seed, write_people
     from infra.local.stack import Stack
     from query.tokens import generate_keys
 
     home = _settings().home
-    Stack(home, _say).up()
+    stack = Stack(home, _say)
+    stack.up()
     settings = _settings()
     write_people(seed(_dsn(settings), datetime.now(UTC), report=_say), home / "people.json")
     if not (home / "keys" / "signing.pem").exists():
         generate_keys(home / "keys")
     apply_sources(_contracts(settings), settings, _say)
-    Services(home, _say).up()
+    stack.up_services()
     return _settings()
 
 
@@ -331,9 +318,7 @@ class _Product:
 
         self._settings = settings
         self._sources = [contract.source for contract in contracts]
-        self._store = MilvusStore(
-            settings.milvus_uri, read_secret(settings.milvus_token_file), settings.collection
-        )
+        self._store = MilvusStore(settings.milvus_uri, read_secret(settings.milvus_token_file), settings.collection)
 
     def ask(self, person: str, question: str) -> Answer:
         from query.ask import ask as ask_api

@@ -33,9 +33,7 @@ def make_plan(contracts: Sequence[Contract], settings: Settings) -> Plan:
         return plan(wanted, _found(wanted, kafka, connect))
 
 
-def apply(
-    contracts: Sequence[Contract], settings: Settings, report: Report, wait_seconds: float = 60.0
-) -> Plan:
+def apply(contracts: Sequence[Contract], settings: Settings, report: Report, wait_seconds: float = 60.0) -> Plan:
     """Do the plan and return it once every connector and its tasks are RUNNING. Idempotent.
 
     `report` gets one line per thing done. Raises, besides what `make_plan` raises: Misconfigured before any
@@ -48,9 +46,7 @@ def apply(
         found = _found(wanted, kafka, connect)
         planned = plan(wanted, found)
         if planned.refused:
-            raise Misconfigured(
-                "\n".join(f"{step.kind} {step.name} {step.detail}" for step in planned.refused)
-            )
+            raise Misconfigured("\n".join(f"{step.kind} {step.name} {step.detail}" for step in planned.refused))
         _apply_topics(wanted, found, kafka, report)
         _apply_connectors(planned, wanted, connect, report)
         changed = {step.name for step in planned.changes if step.kind == "connector"}

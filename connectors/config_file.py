@@ -35,9 +35,7 @@ def read_config(file: Path) -> ConfigFile:
         text = file.read_text(encoding="utf-8")
         data = json.loads(text, object_pairs_hook=pairs)
     except json.JSONDecodeError as error:
-        wrong = Mistake(
-            file, error.lineno, "", f"not valid JSON: {error.msg}", "correct the JSON at this line"
-        )
+        wrong = Mistake(file, error.lineno, "", f"not valid JSON: {error.msg}", "correct the JSON at this line")
         return ConfigFile(file, mistakes=(wrong,))
     except (OSError, UnicodeDecodeError) as error:
         wrong = Mistake(file, 0, "", f"the file cannot be read: {error}", "make it readable UTF-8 text")
@@ -54,8 +52,7 @@ def _lines(text: str, data: Mapping[str, object]) -> dict[str, int]:
     rows = ["".join(row.split()) for row in text.splitlines()]
     quoted = {name: json.dumps(name, ensure_ascii=False) + ":" for name in data}
     return {
-        name: next((number for number, row in enumerate(rows, 1) if mark in row), 1)
-        for name, mark in quoted.items()
+        name: next((number for number, row in enumerate(rows, 1) if mark in row), 1) for name, mark in quoted.items()
     }
 
 
@@ -75,7 +72,5 @@ def _misshapen(found: ConfigFile, data: Mapping[str, object], twice: list[str]) 
             todo = 'write the options themselves, without {"name": …, "config": …} around them'
             mistakes.append(found.mistake(name, "the options are wrapped", todo))
         elif not isinstance(value, str | bool | int | float):
-            mistakes.append(
-                found.mistake(name, "is not a plain value", "write text, a number, true or false")
-            )
+            mistakes.append(found.mistake(name, "is not a plain value", "write text, a number, true or false"))
     return mistakes

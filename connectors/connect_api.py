@@ -66,9 +66,7 @@ class ConnectApi:
         path = f"/connector-plugins/{quote(options['connector.class'], safe='')}/config/validate"
         found = self._call("PUT", path, dict(options))
         if found is None:
-            raise Misconfigured(
-                f"Kafka Connect has no {options['connector.class']}: install the plugin there"
-            )
+            raise Misconfigured(f"Kafka Connect has no {options['connector.class']}: install the plugin there")
         values = (config["value"] for config in found["configs"])
         return {value["name"]: list(value["errors"]) for value in values if value["errors"]}
 

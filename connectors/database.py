@@ -76,9 +76,7 @@ def columns(connection: Connection, tables: Iterable[str]) -> dict[str, Table]:
         if place is not None:
             places.setdefault(name, {})[place] = column
     return {
-        name: Table(
-            table.columns, tuple(c for _, c in sorted(places.get(name, {}).items())), table.replica_identity
-        )
+        name: Table(table.columns, tuple(c for _, c in sorted(places.get(name, {}).items())), table.replica_identity)
         for name, table in found.items()
     }
 

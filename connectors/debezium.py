@@ -58,9 +58,7 @@ _RENAMING = (
     "ContentBasedRouter",
     "PartitionRouting",
 )
-_SECRET = re.compile(
-    r"(?i)(password|passwd|passphrase|secret|token|credential|jaas|api[._-]?key|private[._-]?key)"
-)
+_SECRET = re.compile(r"(?i)(password|passwd|passphrase|secret|token|credential|jaas|api[._-]?key|private[._-]?key)")
 _REFERENCE = re.compile(r"\$\{[a-z][\w.-]*:[^}]+\}", re.IGNORECASE)
 _EMIT = re.compile(r"pg_logical_emit_message\s*\(\s*(true|false)\s*,\s*'([^']*)'", re.IGNORECASE)
 
@@ -97,9 +95,7 @@ def is_secret(option: str) -> bool:
     return _SECRET.search(option) is not None
 
 
-def check(
-    source: str, slo: float | None, tables: Mapping[str, TableContract], config: ConfigFile
-) -> list[Mistake]:
+def check(source: str, slo: float | None, tables: Mapping[str, TableContract], config: ConfigFile) -> list[Mistake]:
     """Everything in a configuration that contradicts the contract or what Freshline depends on.
 
     `slo` is in seconds, None where the contract's own is not usable.
@@ -116,25 +112,19 @@ def check(
 
 def _fixed(source: str, config: ConfigFile) -> Iterator[Mistake]:
     needed = dict(FIXED)
-    needed |= dict.fromkeys(
-        ("topic.prefix", "name"), (source, "connector and topics carry the source's name")
-    )
+    needed |= dict.fromkeys(("topic.prefix", "name"), (source, "connector and topics carry the source's name"))
     for option, (value, why) in needed.items():
         found = config.options.get(option, value)
         if found.lower() != value.lower():
             yield config.mistake(option, f"is {found!r}", f"make it {value!r} or leave it out: {why}")
     if config.options.get("decimal.handling.mode") == "precise":
-        yield config.mistake(
-            "decimal.handling.mode", "writes numbers as bytes", "make it 'string' or leave it out"
-        )
+        yield config.mistake("decimal.handling.mode", "writes numbers as bytes", "make it 'string' or leave it out")
 
 
 def _secrets(config: ConfigFile) -> Iterator[Mistake]:
     for option, value in config.options.items():
         if is_secret(option) and value and not _REFERENCE.fullmatch(value):
-            todo = (
-                "refer to it: ${env:NAME} or ${file:/path:key}, and change the secret that was written here"
-            )
+            todo = "refer to it: ${env:NAME} or ${file:/path:key}, and change the secret that was written here"
             yield config.mistake(option, "holds a secret in clear text", todo)
 
 
@@ -156,9 +146,7 @@ def _beats(source: str, slo: float | None, config: ConfigFile) -> Iterator[Mista
     if found is None:
         yield config.mistake(option, "writes no beat, so freshness cannot be known", f'write "{right}"')
     elif found[1].lower() != "true":
-        yield config.mistake(
-            option, "the beat is not transactional, so it has no commit time", f'write "{right}"'
-        )
+        yield config.mistake(option, "the beat is not transactional, so it has no commit time", f'write "{right}"')
     elif source not in found[2]:
         yield config.mistake(option, f"the prefix {found[2]!r} is not this source's own", f'write "{right}"')
     else:
@@ -196,14 +184,10 @@ def _captured(tables: Mapping[str, TableContract], config: ConfigFile) -> Iterat
         for table in tables if option in config.options else ():
             matches = _matches(config.options[option], name_of(table))
             if matches is None:
-                yield config.mistake(
-                    option, "is not a list of regular expressions", "correct it or leave it out"
-                )
+                yield config.mistake(option, "is not a list of regular expressions", "correct it or leave it out")
                 break
             if matches is not wanted:
-                yield config.mistake(
-                    option, f"leaves out {table}, which the contract reads", f"let {table} pass"
-                )
+                yield config.mistake(option, f"leaves out {table}, which the contract reads", f"let {table} pass")
 
 
 def _columns(tables: Mapping[str, TableContract], config: ConfigFile) -> Iterator[Mistake]:
@@ -211,16 +195,12 @@ def _columns(tables: Mapping[str, TableContract], config: ConfigFile) -> Iterato
         names = [f"{table}.{column}" for table, rules in tables.items() for column in sorted(rules.columns())]
         for name in names if option in config.options else ():
             if _matches(config.options[option], name) is not wanted:
-                yield config.mistake(
-                    option, f"leaves out {name}, which the contract uses", f"let {name} pass"
-                )
+                yield config.mistake(option, f"leaves out {name}, which the contract uses", f"let {name} pass")
 
 
 def _matches(patterns: str, name: str) -> bool | None:
     """As Debezium matches: comma-separated, whole name, any case. None for a broken regular expression."""
     try:
-        return any(
-            re.fullmatch(part.strip(), name, re.IGNORECASE) for part in patterns.split(",") if part.strip()
-        )
+        return any(re.fullmatch(part.strip(), name, re.IGNORECASE) for part in patterns.split(",") if part.strip())
     except re.error:
         return None

@@ -59,9 +59,7 @@ def read_document(file: Path) -> Document:
         mark = getattr(error, "problem_mark", None)
         what = getattr(error, "problem", None) or str(error)
         line = mark.line + 1 if mark else 1
-        document.mistakes.append(
-            Mistake(file, line, "", f"not valid YAML: {what}", "correct the YAML at this line")
-        )
+        document.mistakes.append(Mistake(file, line, "", f"not valid YAML: {what}", "correct the YAML at this line"))
     return document
 
 
@@ -74,9 +72,7 @@ class _Walk:
     def visit(self, node: yaml.Node, loc: Loc, around: frozenset[int]) -> None:
         self.document.lines.setdefault(loc, node.start_mark.line + 1)
         if id(node) in around:
-            self.document.mistakes.append(
-                self.document.mistake(loc, "refers to itself", "write the value out")
-            )
+            self.document.mistakes.append(self.document.mistake(loc, "refers to itself", "write the value out"))
             return
         inside = around | {id(node)}
         if isinstance(node, yaml.MappingNode):
@@ -97,9 +93,7 @@ class _Walk:
                 continue
             if name in seen:
                 what = f"{name!r} is written twice, first on line {seen[name]}"
-                self.document.mistakes.append(
-                    self.document.mistake((*loc, name), what, "keep one of the two", line)
-                )
+                self.document.mistakes.append(self.document.mistake((*loc, name), what, "keep one of the two", line))
             seen.setdefault(name, line)
             self.document.lines.setdefault((*loc, name), line)
             self.visit(value, (*loc, name), inside)

@@ -95,13 +95,10 @@ class KafkaAdmin:
     def configure(self, name: str, config: Mapping[str, str]) -> None:
         """Set these options of a topic; its others stay. Raises Misconfigured where Kafka refuses one."""
         entries = [
-            ConfigEntry(option, value, incremental_operation=AlterConfigOpType.SET)
-            for option, value in config.items()
+            ConfigEntry(option, value, incremental_operation=AlterConfigOpType.SET) for option, value in config.items()
         ]
         resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
-        asked = _asked(
-            lambda: self._client.incremental_alter_configs([resource], request_timeout=self._timeout)
-        )
+        asked = _asked(lambda: self._client.incremental_alter_configs([resource], request_timeout=self._timeout))
         self._wait(asked)
 
     def begin_offsets(self, topics: Iterable[str]) -> Offsets:
@@ -115,9 +112,7 @@ class KafkaAdmin:
     def committed(self, group: str) -> Offsets:
         """The next offset a consumer group will read, where it committed one; empty for an unknown group."""
         request = [ConsumerGroupTopicPartitions(group)]
-        asked = _asked(
-            lambda: self._client.list_consumer_group_offsets(request, request_timeout=self._timeout)
-        )
+        asked = _asked(lambda: self._client.list_consumer_group_offsets(request, request_timeout=self._timeout))
         found = self._wait(asked)[group].topic_partitions
         return {(p.topic, p.partition): p.offset for p in found if p.offset >= 0}
 
@@ -164,9 +159,7 @@ class KafkaAdmin:
 
     def _offsets(self, topics: Iterable[str], spec: OffsetSpec) -> Offsets:
         there = self.topics()
-        request = {
-            TopicPartition(name, number): spec for name in set(topics) for number in range(there.get(name, 0))
-        }
+        request = {TopicPartition(name, number): spec for name in set(topics) for number in range(there.get(name, 0))}
         if not request:
             return {}
         asked = _asked(lambda: self._client.list_offsets(request, request_timeout=self._timeout))

@@ -84,11 +84,7 @@ def draft(file: Path) -> Draft:
 def _contracts(found: list[Draft], place: Path) -> list[Contract]:
     mistakes = [mistake for one in found for mistake in one.mistakes]
     if not found:
-        mistakes = [
-            Mistake(
-                place, 0, "", "there is no contract here", "add a <source>.yaml, or set FRESHLINE_SOURCES"
-            )
-        ]
+        mistakes = [Mistake(place, 0, "", "there is no contract here", "add a <source>.yaml, or set FRESHLINE_SOURCES")]
     if mistakes:
         raise ContractInvalid(mistakes)
     return [one.contract for one in found if one.contract is not None]
@@ -111,9 +107,7 @@ def _refuse_shared(found: list[Draft]) -> None:
             owner = owners.setdefault(place, one.source)
             if owner != one.source:
                 what = f"{options[option]!r} is already taken by source {owner!r}"
-                one.mistakes.append(
-                    one.config.mistake(option, what, "give each source its own, or leave it out")
-                )
+                one.mistakes.append(one.config.mistake(option, what, "give each source its own, or leave it out"))
 
 
 def _add_config(found: Draft) -> None:

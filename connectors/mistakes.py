@@ -24,9 +24,7 @@ class Mistake:
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else str(self.file)
         return (
-            f"{place}: {self.where}: {self.what}; {self.todo}"
-            if self.where
-            else f"{place}: {self.what}; {self.todo}"
+            f"{place}: {self.where}: {self.what}; {self.todo}" if self.where else f"{place}: {self.what}; {self.todo}"
         )
 
 

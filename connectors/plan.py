@@ -64,8 +64,7 @@ class Found:
 def wanted_topics(contracts: Iterable[Contract], partitions: int) -> tuple[TopicSpec, ...]:
     """Every topic Freshline needs: its own, then those of each source."""
     internal = [
-        TopicSpec(name, 1 if name in SINGLE_PARTITION else partitions, _internal_config(name))
-        for name in INTERNAL
+        TopicSpec(name, 1 if name in SINGLE_PARTITION else partitions, _internal_config(name)) for name in INTERNAL
     ]
     return (*internal, *(spec for contract in contracts for spec in source_topics(contract, partitions)))
 
@@ -110,11 +109,7 @@ def _topic_step(spec: TopicSpec, found: Found) -> Step:
         detail = f"has {there} partitions but must have one: it is read in order; move it away or delete it"
         return Step("topic", spec.name, "refuse", detail)
     changed = changed_options(spec.config, found.topic_configs.get(spec.name, {}))
-    kept = (
-        ""
-        if there == spec.partitions
-        else f"keeps its {_count(there)}: more would tear keys from their order"
-    )
+    kept = "" if there == spec.partitions else f"keeps its {_count(there)}: more would tear keys from their order"
     if changed:
         return Step("topic", spec.name, "update", ", ".join(filter(None, (_words(changed), kept))))
     return Step("topic", spec.name, "unchanged", kept)
@@ -123,15 +118,9 @@ def _topic_step(spec: TopicSpec, found: Found) -> Step:
 def _connector_step(name: str, options: Mapping[str, str], found: Found) -> Step:
     there = found.connectors.get(name)
     if there is None:
-        return Step(
-            "connector", name, "create", f"captures {options.get('table.include.list', 'its tables')}"
-        )
+        return Step("connector", name, "create", f"captures {options.get('table.include.list', 'its tables')}")
     changed = sorted({*changed_options(options, there), *(there.keys() - options.keys())})
-    return (
-        Step("connector", name, "update", _listed(changed))
-        if changed
-        else Step("connector", name, "unchanged")
-    )
+    return Step("connector", name, "update", _listed(changed)) if changed else Step("connector", name, "unchanged")
 
 
 def _listed(options: Sequence[str]) -> str:

@@ -72,9 +72,7 @@ class Queues:
     def expired(self, topics: Iterable[str]) -> int:
         """Messages Kafka dropped before the stream job committed them."""
         wanted = set(topics)
-        return sum(
-            max(0, self.begin.get(at, 0) - offset) for at, offset in self.committed.items() if at[0] in wanted
-        )
+        return sum(max(0, self.begin.get(at, 0) - offset) for at, offset in self.committed.items() if at[0] in wanted)
 
 
 def status(contracts: Sequence[Contract], settings: Settings) -> list[SourceReport]:
@@ -137,9 +135,7 @@ def snapshot(
         done = not any("snapshot" in offset for offset in offsets)
     else:
         done = queues.held([contract.beat_topic]) > 0
-    state: Literal["waiting", "running", "done"] = (
-        "done" if done else "running" if read or offsets else "waiting"
-    )
+    state: Literal["waiting", "running", "done"] = "done" if done else "running" if read or offsets else "waiting"
     expected = None if rows is None else sum(rows.get(table, 0) for table in contract.tables)
     return Snapshot(state, read, expected)
 

@@ -116,13 +116,10 @@ class Follower:
 
     def _wait_for_topics(self, consumer: Consumer) -> list[Place]:
         while not self._stopping.is_set():
-            try:
-                topics = consumer.list_topics(timeout=REPLY_S).topics
-            except KafkaException:
-                topics = {}
-            self._note(answers=bool(topics))
-            if all(topic in topics and topics[topic].partitions for topic in FOLLOWED):
-                return [(topic, number) for topic in FOLLOWED for number in sorted(topics[topic].partitions)]
+            topics = _topics(consumer)
+            self._note(answers=topics is not None)
+            if topics is not None and all(topics.get(topic) for topic in FOLLOWED):
+                return [(topic, number) for topic in FOLLOWED for number in topics[topic]]
             self._stopping.wait(RETRY_S)
         return []
 
@@ -130,7 +127,9 @@ class Follower:
         """One line in the log when the broker goes, and one when it comes back."""
         if answers != self._answers:
             self._answers = answers
-            log.warning("Kafka answers again." if answers else "Kafka does not answer; the view grows old.")
+            log.warning(
+                "Kafka answers again." if answers else "Kafka does not answer for the permission view, which grows old."
+            )
 
     def _read(self, consumer: Consumer, catch_up: CatchUp) -> None:
         """Apply what has arrived; waits at most POLL_S for the first message, and not at all for more."""
@@ -163,6 +162,15 @@ def take(view: PermissionView, topic: str, key: bytes | None, value: bytes | Non
         view.ignore(f"malformed in {topic}")
         if topic == RELATIONS and key:
             view.distrust(key.decode(errors="replace"))
+
+
+def _topics(consumer: Consumer) -> dict[str, list[int]] | None:
+    """The partitions of each topic; None if the broker does not answer."""
+    try:
+        found = consumer.list_topics(timeout=REPLY_S).topics
+    except KafkaException:
+        return None
+    return {name: sorted(topic.partitions) for name, topic in found.items()}
 
 
 def _ends(consumer: Consumer, places: Iterable[Place]) -> dict[Place, int] | None:

@@ -45,6 +45,6 @@ class Change(BaseModel):
 
 
 def record_id(source: str, table: str, key: dict[str, Any], columns: list[str]) -> str:
-    """`helpdesk/helpdesk.tickets/42`: columns in the contract's order, all percent-encoded: plain ASCII, without quotes."""
+    """`helpdesk/helpdesk.tickets/42`: columns in the contract's order; percent-encoded, so plain ASCII."""
     values = ",".join(quote(str(key[column]), safe="") for column in columns)
     return f"{source}/{quote(table, safe='')}/{values}"

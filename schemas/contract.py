@@ -78,18 +78,14 @@ class TableContract(_Model):
     metadata: tuple[str, ...] = ()
     mask: tuple[str, ...] = ()
     permissions: Permissions | None = None
-    relation: Annotated[
-        tuple[RelationRule, ...], BeforeValidator(_listed, json_schema_input_type=_OneOrMore)
-    ] = ()
+    relation: Annotated[tuple[RelationRule, ...], BeforeValidator(_listed, json_schema_input_type=_OneOrMore)] = ()
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if (self.text is None) != (self.permissions is None):
             raise ValueError("text and permissions go together: a searchable table needs both")
         if self.text is None and not self.relation:
-            raise ValueError(
-                "a table must be searchable (text and permissions), or grant (relation), or both"
-            )
+            raise ValueError("a table must be searchable (text and permissions), or grant (relation), or both")
         for column in self.mask:
             if column in self._used():
                 raise ValueError(f"column {column!r} is masked, so nothing else in the contract may use it")

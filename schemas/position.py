@@ -22,9 +22,7 @@ def of_source(source: Mapping[str, Any], transaction: Mapping[str, Any] | None) 
     before everything streamed at that LSN). Raises Rejected(unknown_position) where there is none.
     """
     if source.get("connector") != "postgresql":
-        raise Rejected(
-            "unknown_position", f"connector {source.get('connector')!r} has no known source position"
-        )
+        raise Rejected("unknown_position", f"connector {source.get('connector')!r} has no known source position")
     lsn = source.get("lsn")
     if not _is_count(lsn, 64):
         raise Rejected("unknown_position", "source.lsn is missing, so the change cannot be put in order")

@@ -58,11 +58,7 @@ class Settings(BaseModel):
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Self:
         """Read the environment. Raises Misconfigured naming every wrong variable at once."""
-        given = {
-            name: environ[PREFIX + name.upper()]
-            for name in cls.model_fields
-            if PREFIX + name.upper() in environ
-        }
+        given = {name: environ[PREFIX + name.upper()] for name in cls.model_fields if PREFIX + name.upper() in environ}
         home = Path(given.get("home", cls.model_fields["home"].default))
         try:
             return cls.model_validate({**_local_stack(home), **given})
@@ -72,20 +68,28 @@ class Settings(BaseModel):
 
 
 def read_secret(path: Path | None) -> str:
-    """The secret a file holds, without its last newline. Raises Misconfigured, never showing what it read."""
+    """The secret a file holds, without the space around it. Raises Misconfigured, never showing what it read."""
     if path is None:
         return ""
     try:
         return path.read_text().strip()
     except OSError as error:
         raise Misconfigured(f"the secret file {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Misconfigured(f"the secret file {path} does not hold text") from None
 
 
 def _local_stack(home: Path) -> dict[str, Any]:
     note = home / "stack.json"
     if not note.is_file():
         return {}
-    stack = json.loads(note.read_text())
+    try:
+        return _places(json.loads(note.read_text()))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Misconfigured(f"{note} is damaged ({type(error).__name__}); run: make down, then make up") from None
+
+
+def _places(stack: dict[str, Any]) -> dict[str, Any]:
     postgres, milvus = stack["postgres"], stack["milvus"]
     found: dict[str, Any] = {
         "kafka": stack["kafka"]["bootstrap"],
@@ -96,5 +100,5 @@ def _local_stack(home: Path) -> dict[str, Any]:
         **{f"pg_{name}": postgres[name] for name in ("host", "port", "user", "database")},
     }
     if "api" in stack:
-        found["api_port"] = stack["api"]["port"]
+        found["api_port"] = stack["api"]["url"].rsplit(":", 1)[-1]
     return found

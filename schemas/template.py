@@ -1,5 +1,6 @@
 """`"team:{team_id}#member"`: text with column names, filled from a row."""
 
+from base64 import b64encode
 from collections.abc import Mapping
 from string import Formatter
 from typing import Any
@@ -11,6 +12,8 @@ from schemas.errors import Rejected
 
 PLACEHOLDER = "__debezium_unavailable_value"
 """What Debezium writes for a column it did not get (unchanged TOAST): never data."""
+_PLACEHOLDERS = frozenset({PLACEHOLDER, b64encode(PLACEHOLDER.encode()).decode()})
+_PLACEHOLDER_NUMBERS = list(PLACEHOLDER.encode())
 
 
 class Template:
@@ -65,13 +68,20 @@ def as_text(row: Mapping[str, Any], column: str) -> str | None:
     value = row[column]
     if value is None:
         return None
-    if value == PLACEHOLDER:
-        raise Rejected(
-            "placeholder_value", f"column {column!r} was not sent by the database (unchanged TOAST value)"
-        )
+    if unavailable(value):
+        raise Rejected("placeholder_value", f"column {column!r} was not sent by the database (unchanged TOAST value)")
     if isinstance(value, bool):
         return "true" if value else "false"
     return value if isinstance(value, str) else str(value)
+
+
+def unavailable(value: Any) -> bool:
+    """Whether Debezium wrote its placeholder for this value: as text, bytes (base64), array or map."""
+    if isinstance(value, str):
+        return value in _PLACEHOLDERS
+    if isinstance(value, list):
+        return value == _PLACEHOLDER_NUMBERS or any(unavailable(item) for item in value)
+    return isinstance(value, dict) and any(unavailable(item) for item in value.values())
 
 
 def _is_plain(column: str) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 from schemas.contract import TableContract
 from schemas.errors import Rejected
-from schemas.template import PLACEHOLDER, Template
+from schemas.template import Template, unavailable
 from streams.event_time import event_ms
 
 
@@ -46,6 +46,6 @@ def _fill(template: Template | None, row: dict[str, Any]) -> str:
 def _column(row: dict[str, Any], column: str) -> Any:
     if column not in row:
         raise Rejected("missing_column", f"column {column!r} is not in the row; was it dropped or renamed?")
-    if row[column] == PLACEHOLDER:
+    if unavailable(row[column]):
         raise Rejected("placeholder_value", f"column {column!r} was not sent by the database (unchanged TOAST value)")
     return row[column]

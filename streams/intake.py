@@ -4,15 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
-
 from schemas.change import Change, record_id
 from schemas.contract import Contract, TableContract
 from schemas.errors import Rejected
 from schemas.label import Label
 from schemas.relation import Grant
 from streams.decode import RawEvent, RowEvent, decode
-from streams.describe import describe
+from streams.describe import Description, describe
 from streams.permit import granted_by, label_of
 
 
@@ -27,7 +25,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What one raw event became. A rejected event may still take its record away (no permission = not shown)."""
+    """What one raw event became.
+
+    A rejected event may still take its record away (who may see it is unknown: nobody), or change what it grants.
+    """
 
     change: Change | None = None
     label: Label | None = None
@@ -57,16 +58,19 @@ def take(raw: RawEvent, tables: Mapping[str, Table], max_text_bytes: int) -> Tak
     gone = _gone(raw, event, table, name)
     if event.deleted:
         return gone
+    row = {column: value for column, value in event.row.items() if column not in table.contract.mask}
     try:
-        return _present(raw, event, table, name, max_text_bytes)
+        grant = _grant(event, table, name, row)
+        label = label_of(row, table.contract.permissions) if table.contract.permissions else None
     except Rejected as rejected:
-        if rejected.reason == "no_permission":
-            return Taken(gone.change, None, gone.grant, rejected)
-        return Taken(rejected=rejected)
-    except ValidationError as error:
-        return Taken(
-            rejected=Rejected("malformed_event", f"the row does not fit its contract: {error.errors()[0]['msg']}")
-        )
+        return Taken(gone.change, None, gone.grant, rejected)  # who may see it is unknown, so nobody does
+    if label is None:
+        return Taken(grant=grant)
+    try:
+        content = describe(row, table.contract, event.commit_ms, max_text_bytes)
+    except Rejected as rejected:
+        return Taken(grant=grant, rejected=rejected)
+    return Taken(_upsert(_common(raw, event, table, name), label, content), label, grant)
 
 
 def _table(raw: RawEvent, event: RowEvent, tables: Mapping[str, Table]) -> Table:
@@ -84,16 +88,9 @@ def _name(event: RowEvent, table: Table) -> str:
     return record_id(table.source, table.name, event.key, list(columns))
 
 
-def _present(raw: RawEvent, event: RowEvent, table: Table, name: str, max_text_bytes: int) -> Taken:
-    contract = table.contract
-    row = {column: value for column, value in event.row.items() if column not in contract.mask}
-    grant = _grant(event, table, name, row)
-    if contract.permissions is None:
-        return Taken(grant=grant)
-    label = label_of(row, contract.permissions)
-    content = describe(row, contract, event.commit_ms, max_text_bytes)
-    change = Change(
-        **_common(raw, event, table, name),
+def _upsert(common: dict[str, Any], label: Label, content: Description) -> Change:
+    return Change(
+        **common,
         op="upsert",
         event_ms=content.event_ms,
         label=label.id,
@@ -102,7 +99,6 @@ def _present(raw: RawEvent, event: RowEvent, table: Table, name: str, max_text_b
         url=content.url,
         metadata=content.metadata,
     )
-    return Taken(change=change, label=label, grant=grant)
 
 
 def _gone(raw: RawEvent, event: RowEvent, table: Table, name: str) -> Taken:

@@ -79,8 +79,8 @@ class Job:
         if taken.grant is not None:
             yield Message.of(RELATIONS, taken.grant.record_id, taken.grant)
         if taken.rejected is not None:
-            table = self.tables[raw.origin.topic]
-            yield _dead(raw, taken.rejected, table.source, table.name)
+            table = self.tables.get(raw.origin.topic)
+            yield _dead(raw, taken.rejected, table.source if table else "", table.name if table else "")
 
 
 def _parsed(raws: Sequence[RawEvent]) -> tuple[list[tuple[RawEvent, Change]], list[Message]]:

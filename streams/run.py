@@ -20,7 +20,8 @@ STALL_S = 180.0
 def run_alone(settings: Settings, contracts: Sequence[Contract]) -> None:
     """Run one worker until SIGTERM or SIGINT, which end the process. Raises what keeps it from starting."""
     _log_to_stderr()
-    faust.Worker(build(settings, contracts), loglevel="WARNING", quiet=True).execute_from_commandline()
+    app = build(settings, contracts)
+    faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True).execute_from_commandline()
 
 
 def run_supervised(settings: Settings, contracts: Sequence[Contract], command: Sequence[str]) -> int:

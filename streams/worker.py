@@ -20,6 +20,9 @@ from streams.progress import Tracker
 COMMIT_INTERVAL = 0.2
 """Seconds between offset commits; the watermark cannot be newer."""
 
+LARGEST_MESSAGE = 8 * 1024 * 1024
+"""Bytes. A dead letter holds its original in base64: a third larger than the largest raw message."""
+
 
 def build(settings: Settings, contracts: Sequence[Contract]) -> faust.App:
     """Compose the job. Raises Misconfigured for missing topics or another model, Unavailable when a part is away."""
@@ -49,6 +52,7 @@ def _app(settings: Settings) -> faust.App:
         broker_commit_interval=COMMIT_INTERVAL,
         stream_wait_empty=True,
         producer_linger=0.0,
+        producer_max_request_size=LARGEST_MESSAGE,
         loghandlers=[],
     )
 

@@ -103,9 +103,7 @@ def _snapshot(stage: Stage, began_ms: int, console: Console) -> None:
     if there != total:
         raise steps.StepFailed(f"{there} records are searchable instead of {total}")
     if there > before:
-        console.print(
-            f"   {there - before} records in {seconds:.1f} s: {(there - before) / seconds:.0f} a second"
-        )
+        console.print(f"   {there - before} records in {seconds:.1f} s: {(there - before) / seconds:.0f} a second")
     else:
         console.print(f"   all {there} records were there already")
 

@@ -57,9 +57,7 @@ def id_of(record: RecordKey) -> str:
 
 def rows_in(stage: Stage) -> int:
     """How many rows there are to become searchable."""
-    counts = [
-        sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(*table.split("."))) for table in stage.tables
-    ]
+    counts = [sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(*table.split("."))) for table in stage.tables]
     return sum(row[0] for count in counts for row in stage.database.execute(count))
 
 
@@ -76,12 +74,8 @@ def settled(stage: Stage, since_ms: int, progress: Callable[[int], None], patien
         if statuses and all((status.watermark_ms or 0) >= since_ms for status in statuses):
             return searchable
         if time.monotonic() > deadline:
-            behind = (
-                ", ".join(s.source for s in statuses if (s.watermark_ms or 0) < since_ms) or "all sources"
-            )
-            raise StepFailed(
-                f"not searchable within {patience_s:.0f} s: {behind}; see the logs of connect and worker"
-            )
+            behind = ", ".join(s.source for s in statuses if (s.watermark_ms or 0) < since_ms) or "all sources"
+            raise StepFailed(f"not searchable within {patience_s:.0f} s: {behind}; see the logs of connect and worker")
         time.sleep(0.25)
 
 
@@ -191,6 +185,4 @@ def _until(
         found = check(stage.product.ask(person, question))
         if found is not None:
             return found, (time.monotonic() - began) * 1000
-    raise StepFailed(
-        f"after {PATIENCE_S:.0f} s {person}'s answer to {question!r} has still not followed the change"
-    )
+    raise StepFailed(f"after {PATIENCE_S:.0f} s {person}'s answer to {question!r} has still not followed the change")

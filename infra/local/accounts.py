@@ -23,9 +23,7 @@ def server_account() -> Account | None:
         except KeyError:
             continue
         return Account(name, entry.pw_uid, entry.pw_gid)
-    raise Misconfigured(
-        f"PostgreSQL refuses to run as root, and there is no account {' or '.join(CANDIDATES)}"
-    )
+    raise Misconfigured(f"PostgreSQL refuses to run as root, and there is no account {' or '.join(CANDIDATES)}")
 
 
 def reachable_folder(wanted: Path, account: Account | None) -> Path:

@@ -45,9 +45,7 @@ class Connect(Part):
         company = self._company_variables()
         given = {name: value for name, value in os.environ.items() if re.match(VISIBLE_VARIABLES, name)}
         return Launch(
-            command=java(
-                self.home.jars, HEAP_MB, "org.apache.kafka.connect.cli.ConnectDistributed", [str(file)]
-            ),
+            command=java(self.home.jars, HEAP_MB, "org.apache.kafka.connect.cli.ConnectDistributed", [str(file)]),
             environment={**inherited_environment(), **given, **company},
             folder=self.folder,
             fingerprint=hashlib.sha256(f"{settings}{company}".encode()).hexdigest(),

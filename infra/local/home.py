@@ -15,7 +15,7 @@ from schemas.errors import Unavailable
 HOST = "127.0.0.1"
 DATABASE = "company"
 SUPERUSER = "postgres"
-PORTED = ("postgres", "kafka", "connect", "milvus")
+PORTED = ("postgres", "kafka", "connect", "milvus", "api")
 PORT_RANGE = range(20_000, 30_000)
 """Below the ports that systems give to outgoing connections: a client that retries while a part is down
 cannot be given the part's own port and end up talking to itself."""
@@ -51,6 +51,12 @@ class MilvusEndpoint(TypedDict):
     token_file: str
 
 
+class ApiEndpoint(TypedDict):
+    """`url` is the address without a last slash."""
+
+    url: str
+
+
 class Endpoints(TypedDict):
     """The shape of `stack.json`. Secrets are named by file, never written."""
 
@@ -58,6 +64,7 @@ class Endpoints(TypedDict):
     kafka: KafkaEndpoint
     connect: ConnectEndpoint
     milvus: MilvusEndpoint
+    api: ApiEndpoint
 
 
 class Home:
@@ -91,6 +98,7 @@ class Home:
             "kafka": {"bootstrap": f"{HOST}:{ports['kafka']}"},
             "connect": {"url": f"http://{HOST}:{ports['connect']}"},
             "milvus": {"uri": f"http://{HOST}:{ports['milvus']}", "token_file": str(self.milvus_token)},
+            "api": {"url": f"http://{HOST}:{ports['api']}"},
         }
 
     def remembered_ports(self) -> Ports:

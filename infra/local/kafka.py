@@ -28,9 +28,7 @@ class Kafka(Part):
         """Format the storage the first time. The controller's port is its own: a new one each time."""
         data = self.folder / "data"
         data.mkdir(parents=True, exist_ok=True)
-        replace_text(
-            self._settings_file(), properties(broker_settings(self.port, free_port(is_free), str(data)))
-        )
+        replace_text(self._settings_file(), properties(broker_settings(self.port, free_port(is_free), str(data))))
         if not (data / "meta.properties").exists():
             self.report("kafka: formatting the storage")
             self._format()
@@ -66,9 +64,7 @@ class Kafka(Part):
         with self.log.open("ab") as log:
             done = subprocess.run(command, stdout=log, stderr=log, env=inherited_environment(), timeout=120)
         if done.returncode != 0:
-            raise Unavailable(
-                "kafka", f"its storage could not be formatted; {self.log} ends with:\n{tail(self.log)}"
-            )
+            raise Unavailable("kafka", f"its storage could not be formatted; {self.log} ends with:\n{tail(self.log)}")
 
     def _settings_file(self) -> Path:
         return self.folder / "server.properties"

@@ -18,6 +18,8 @@ class Part(ABC):
     """`start`, `healthy`, `stop` never wait for readiness; `Stack` waits, with a limit."""
 
     name: ClassVar[str]
+    service: ClassVar[bool] = False
+    """One of Freshline's own processes, which start after the sources were applied."""
     needs: ClassVar[Sequence[str]] = ()
     """Parts that must be healthy before this one starts."""
     polite: ClassVar[signal.Signals] = signal.SIGTERM

@@ -79,10 +79,7 @@ class Postgres(Part):
     def furnish(self) -> None:
         """The database `company`."""
         with self._connection() as connection:
-            if (
-                connection.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone()
-                is None
-            ):
+            if connection.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone() is None:
                 connection.execute(sql.SQL("create database {}").format(sql.Identifier(DATABASE)))
 
     def strays(self) -> list[psutil.Process]:

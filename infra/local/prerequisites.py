@@ -46,9 +46,7 @@ def ensure(report: Report) -> None:
     Raises Misconfigured naming all that is missing and the exact command that installs it.
     """
     if sys.version_info < PYTHON:
-        raise Misconfigured(
-            f"Python {'.'.join(map(str, PYTHON))} or later is needed, this is {sys.version.split()[0]}"
-        )
+        raise Misconfigured(f"Python {'.'.join(map(str, PYTHON))} or later is needed, this is {sys.version.split()[0]}")
     missing = [need for need in PREREQUISITES if not need.present()]
     if not missing:
         return
@@ -82,9 +80,7 @@ def _install(commands: list[list[str]]) -> None:
                 command, capture_output=True, text=True, env=environment, timeout=INSTALL_LIMIT_SECONDS
             )
         except subprocess.TimeoutExpired:
-            raise Misconfigured(
-                f"`{' '.join(command)}` did not end within {INSTALL_LIMIT_SECONDS} s"
-            ) from None
+            raise Misconfigured(f"`{' '.join(command)}` did not end within {INSTALL_LIMIT_SECONDS} s") from None
         if done.returncode != 0:
             last = "\n".join((done.stdout + done.stderr).splitlines()[-10:])
             raise Misconfigured(f"`{' '.join(command)}` failed:\n{last}")

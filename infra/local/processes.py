@@ -77,7 +77,7 @@ class Record:
         try:
             found = psutil.Process(self.pid)
             same = abs(found.create_time() - self.started) <= _START_TOLERANCE_SECONDS
-            if same and found.status() != psutil.STATUS_ZOMBIE and _runs(found, self.command):
+            if same and not _is_zombie(found) and _runs(found, self.command):
                 return found
         except psutil.Error:
             pass
@@ -175,9 +175,14 @@ def _locked(file: IO[str]) -> bool:
 def _lives(process: psutil.Process) -> bool:
     _reap(process.pid)
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return process.is_running() and not _is_zombie(process)
     except psutil.Error:
         return False
+
+
+def _is_zombie(process: psutil.Process) -> bool:
+    """Ended but not collected. One whose other threads still wind down holds its files and ports: not yet."""
+    return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
 
 
 def _when_started(child: subprocess.Popen[bytes], command: Sequence[str]) -> float:

@@ -25,6 +25,7 @@ from infra.local.milvus import Milvus
 from infra.local.part import Part, Report
 from infra.local.postgres import Postgres
 from infra.local.processes import exclusive, tail
+from infra.local.services import Api, Worker
 from schemas.errors import FreshlineError, Misconfigured, Unavailable
 
 State = Literal["running", "unhealthy", "stopped"]
@@ -55,13 +56,25 @@ class Stack:
         self._home = Home(home, jars_folder)
         self._report = _one_at_a_time(report)
 
-    def up(self) -> None:
-        """Every part healthy when this returns. Raises Misconfigured, or Unavailable naming each other."""
+    def prepare(self) -> None:
+        """Install and fetch what the parts need; at once when it is there. Raises Misconfigured or Unavailable."""
         self._home.create()
         with self._lock():
             prerequisites.ensure(self._report)
             jars.resolve(self._home.jars, self._report)
-            self._together(self._parts_on_usable_ports(), self._bring_up)
+
+    def up(self) -> None:
+        """Every server healthy when this returns. Raises Misconfigured, or Unavailable naming each other."""
+        self.prepare()
+        with self._lock():
+            servers = [part for part in self._parts_on_usable_ports() if not part.service]
+            self._together(servers, self._bring_up)
+
+    def up_services(self) -> None:
+        """The stream job and the API healthy when this returns; before, the servers are up and the sources applied."""
+        with self._lock():
+            services = [part for part in self._parts(self._home.remembered_ports()) if part.service]
+            self._together(services, self._bring_up)
 
     def down(self) -> None:
         """No process of this home left when this returns: first those that use others, then the rest."""
@@ -117,6 +130,8 @@ class Stack:
             Kafka(self._home, known["kafka"], self._report),
             Milvus(self._home, known["milvus"], self._report),
             Connect(self._home, known, self._report),
+            Worker(self._home, known, self._report),
+            Api(self._home, known, self._report),
         ]
 
     def _part(self, name: str) -> Part:

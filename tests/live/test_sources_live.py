@@ -235,9 +235,7 @@ def test_a_refused_topic_is_misconfigured_in_kafkas_words(clean: KafkaAdmin) -> 
         clean.create_topics([TopicSpec(f"{SOURCE}.bad", 1, {"cleanup.policy": "sometimes"})])
 
 
-def test_status_names_what_is_away_and_still_tells_the_rest(
-    settings: Settings, write_source: WriteSource
-) -> None:
+def test_status_names_what_is_away_and_still_tells_the_rest(settings: Settings, write_source: WriteSource) -> None:
     mine = write_source()
     away = mine.model_copy(update={"connect_url": f"http://{NOWHERE}", "pg_port": 1})
     [report] = status(load(mine.sources), away)
@@ -248,9 +246,7 @@ def test_status_names_what_is_away_and_still_tells_the_rest(
 @pytest.mark.parametrize(
     ("part", "field"), [("Kafka", "kafka"), ("Kafka Connect", "connect_url"), ("PostgreSQL", "pg_port")]
 )
-def test_what_is_away_is_unavailable_within_its_time(
-    write_source: WriteSource, part: str, field: str
-) -> None:
+def test_what_is_away_is_unavailable_within_its_time(write_source: WriteSource, part: str, field: str) -> None:
     value = {"kafka": NOWHERE, "connect_url": f"http://{NOWHERE}", "pg_port": 1}[field]
     away = write_source().model_copy(update={field: value, "request_timeout": 2.0})
     start = time.monotonic()

@@ -18,9 +18,7 @@ def test_options_become_text_and_keep_their_lines(tmp_path: Path) -> None:
 
 def test_broken_json_is_reported_at_its_line(tmp_path: Path) -> None:
     config = read_config(write(tmp_path, '{\n  "a": 1,\n  "b": \n}'))
-    assert [(mistake.line, mistake.what) for mistake in config.mistakes] == [
-        (4, "not valid JSON: Expecting value")
-    ]
+    assert [(mistake.line, mistake.what) for mistake in config.mistakes] == [(4, "not valid JSON: Expecting value")]
 
 
 def test_an_option_written_twice_is_a_mistake(tmp_path: Path) -> None:

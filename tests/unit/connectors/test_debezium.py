@@ -67,27 +67,19 @@ def test_what_contradicts_freshline_is_a_mistake_of_that_option(
 @pytest.mark.parametrize(
     ("kind", "what"), [(NEW_RECORD, "changes the shape of events"), (ROUTER, "sends events to topics")]
 )
-def test_transforms_that_reshape_or_rename_are_mistakes(
-    write_source: WriteSource, kind: str, what: str
-) -> None:
+def test_transforms_that_reshape_or_rename_are_mistakes(write_source: WriteSource, kind: str, what: str) -> None:
     found = told(write_source(options={"transforms": "good, bad", "transforms.bad.type": kind}))
     assert [(where, what in said) for where, said in found] == [("transforms.bad.type", True)]
 
 
-@pytest.mark.parametrize(
-    "option", ["database.password", "database.sslpassword", "sasl.jaas.config", "my.api.key"]
-)
-def test_a_secret_in_clear_text_is_a_mistake_that_does_not_repeat_it(
-    write_source: WriteSource, option: str
-) -> None:
+@pytest.mark.parametrize("option", ["database.password", "database.sslpassword", "sasl.jaas.config", "my.api.key"])
+def test_a_secret_in_clear_text_is_a_mistake_that_does_not_repeat_it(write_source: WriteSource, option: str) -> None:
     [mistake] = draft(write_source(options={option: "hunter2"})).mistakes
     assert mistake.where == option
     assert "hunter2" not in str(mistake)
 
 
-@pytest.mark.parametrize(
-    "value", ["${env:X}", "${file:/run/secrets/db:password}", "${vault:db/shop:password}"]
-)
+@pytest.mark.parametrize("value", ["${env:X}", "${file:/run/secrets/db:password}", "${vault:db/shop:password}"])
 def test_a_secret_by_reference_is_right(write_source: WriteSource, value: str) -> None:
     assert told(write_source(options={"database.password": value})) == []
 

@@ -11,9 +11,7 @@ COMMITTED = Path(connectors.json_schema.__file__).with_name("contract.schema.jso
 
 def test_the_committed_schema_is_up_to_date(tmp_path: Path) -> None:
     write_json_schema(tmp_path / "schema.json")
-    assert (tmp_path / "schema.json").read_text() == COMMITTED.read_text(), (
-        "generate it again: see json_schema.py"
-    )
+    assert (tmp_path / "schema.json").read_text() == COMMITTED.read_text(), "generate it again: see json_schema.py"
 
 
 def test_durations_are_text_with_a_unit_for_editors() -> None:

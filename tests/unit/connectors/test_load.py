@@ -90,13 +90,9 @@ def test_an_unknown_field_like_no_other_is_told_all_that_are_known(write_source:
         ("    text: ", "    title: ", 5, "text and permissions go together"),
     ],
 )
-def test_each_mistake_has_its_line(
-    write_source: WriteSource, old: str, new: str, line: int, what: str
-) -> None:
+def test_each_mistake_has_its_line(write_source: WriteSource, old: str, new: str, line: int, what: str) -> None:
     found = mistakes_of(write_source({old: new}))
-    assert [(at, what in said) for name, at, _, said, _ in found if name == "shop.yaml"] == [(line, True)], (
-        found
-    )
+    assert [(at, what in said) for name, at, _, said, _ in found if name == "shop.yaml"] == [(line, True)], found
 
 
 def test_a_missing_configuration_is_a_mistake_at_the_line_that_names_it(write_source: WriteSource) -> None:

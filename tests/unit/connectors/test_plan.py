@@ -58,9 +58,7 @@ def test_a_topic_that_is_read_in_order_may_not_have_more_than_one_partition() ->
         ({"name": "shop", "poll.interval.ms": "10", "gone": "1"}, "changes gone"),
     ],
 )
-def test_a_different_connector_is_updated_naming_options_but_no_values(
-    there: dict[str, str], detail: str
-) -> None:
+def test_a_different_connector_is_updated_naming_options_but_no_values(there: dict[str, str], detail: str) -> None:
     changed = plan(WANTED, replace(DONE, connectors={"shop": there}))
     assert changed == Plan((*changed.steps[:2], Step("connector", "shop", "update", detail)))
 

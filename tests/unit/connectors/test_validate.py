@@ -44,9 +44,7 @@ def test_a_key_that_is_not_the_primary_key_is_a_mistake_in_any_order_it_is_right
     write_source: WriteSource,
 ) -> None:
     wrong = replace(ORDERS, primary_key=("tenant_id", "id"))
-    assert found(write_source(), wrong) == [
-        (6, ".key", "[id] is not the primary key", "write [tenant_id, id]")
-    ]
+    assert found(write_source(), wrong) == [(6, ".key", "[id] is not the primary key", "write [tenant_id, id]")]
     assert found(write_source({"key: [id]": "key: [id, tenant_id]"}), wrong) == []
 
 

@@ -46,9 +46,7 @@ def test_kafka_is_the_version_of_the_pom_and_has_the_native_settings() -> None:
     different = {"LISTENERS", "ADVERTISED_LISTENERS", "LOG_DIRS", "CONTROLLER_QUORUM_VOTERS"}
     shared = native.keys() & kafka["environment"].keys() - {f"KAFKA_{name}" for name in different}
     assert len(shared) >= 12
-    assert {name: str(kafka["environment"][name]) for name in shared} == {
-        name: native[name] for name in shared
-    }
+    assert {name: str(kafka["environment"][name]) for name in shared} == {name: native[name] for name in shared}
 
 
 def test_connect_is_built_here_and_waits_for_what_it_needs() -> None:
@@ -65,7 +63,7 @@ def test_compose_gets_passwords_by_an_owner_only_file(tmp_path: Any, monkeypatch
     assert command == f"docker compose --env-file {file}"
     assert file.stat().st_mode & 0o777 == 0o600
     asked = set(re.findall(r"\$\{(FRESHLINE_\w+)", TEXT))
-    assert set(variables) == asked
+    assert asked <= set(variables)
     token = (tmp_path / "secrets" / "milvus.token").read_text()
     assert token == f"root:{variables['FRESHLINE_MILVUS_PASSWORD']}"
     assert compose_command(tmp_path) == command

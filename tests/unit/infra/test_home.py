@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.home import PORT_RANGE, Home, choose_ports, free_port, secret
+from infra.local.home import PORT_RANGE, PORTED, Home, choose_ports, free_port, secret
 from schemas.errors import Unavailable
 from schemas.settings import Settings
 
-PORTS = {"postgres": 20001, "kafka": 20002, "connect": 20003, "milvus": 20004}
+PORTS = {"postgres": 20001, "kafka": 20002, "connect": 20003, "milvus": 20004, "api": 20005}
 
 
 def everything_free(port: int) -> bool:
@@ -32,7 +32,7 @@ def test_a_port_taken_by_somebody_else_is_replaced_and_the_others_stay() -> None
 
 def test_ports_are_chosen_once_each_and_below_those_of_outgoing_connections() -> None:
     chosen = choose_ports({}, running=(), is_free=everything_free)
-    assert len(set(chosen.values())) == 4
+    assert len(set(chosen.values())) == len(PORTED)
     assert all(port in PORT_RANGE for port in chosen.values())
 
 
@@ -58,6 +58,7 @@ def test_the_note_has_the_agreed_shape_and_gives_the_ports_back(tmp_path: Path) 
             "uri": "http://127.0.0.1:20004",
             "token_file": str(tmp_path / "secrets" / "milvus.token"),
         },
+        "api": {"url": "http://127.0.0.1:20005"},
     }
     assert Home(tmp_path).remembered_ports() == PORTS
 
@@ -71,9 +72,9 @@ def test_settings_read_the_note(tmp_path: Path) -> None:
 
 def test_entries_of_others_in_the_note_are_kept(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    home.note.write_text(json.dumps({"api": {"port": 8600}}))
+    home.note.write_text(json.dumps({"dashboards": {"port": 3000}}))
     home.remember(PORTS)
-    assert json.loads(home.note.read_text())["api"] == {"port": 8600}
+    assert json.loads(home.note.read_text())["dashboards"] == {"port": 3000}
 
 
 @pytest.mark.parametrize("note", ["", "[]", "{", '{"kafka": 7, "milvus": {"uri": "elsewhere"}}'])

@@ -50,9 +50,7 @@ def test_a_backslash_in_a_path_survives_a_properties_file() -> None:
 
 def test_a_jvm_is_small_and_ends_when_out_of_memory() -> None:
     command = java(Path("/jars"), 256, "kafka.Kafka", ["server.properties"])
-    assert {"-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError"} < set(
-        command
-    )
+    assert {"-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError"} < set(command)
     assert command[-4:] == ["-cp", "/jars/kafka/*", "kafka.Kafka", "server.properties"]
 
 

@@ -121,14 +121,10 @@ def test_down_leaves_no_process_and_can_be_repeated(stack: SmallStack) -> None:
     assert pids(stack) == [None, None]
 
 
-def test_down_does_not_touch_a_process_that_was_given_the_pid_later(
-    stack: SmallStack, tmp_path: Path
-) -> None:
+def test_down_does_not_touch_a_process_that_was_given_the_pid_later(stack: SmallStack, tmp_path: Path) -> None:
     stack.up()
     stack.down()
-    Record(os.getpid(), started=1.0, command=["sleep", "60"], fingerprint="").write(
-        tmp_path / "pids" / "postgres.json"
-    )
+    Record(os.getpid(), started=1.0, command=["sleep", "60"], fingerprint="").write(tmp_path / "pids" / "postgres.json")
     stack.down()
     assert not (tmp_path / "pids" / "postgres.json").exists()
 

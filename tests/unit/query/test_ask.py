@@ -42,7 +42,7 @@ def reply(monkeypatch: pytest.MonkeyPatch):
                 raise error
             return httpx.Response(status, content=content)
 
-        def request(method, url, *, trust_env, timeout, **how):
+        def request(method, url, *, trust_env, timeout, verify, **how):
             assert not trust_env
             with httpx.Client(transport=httpx.MockTransport(handle), timeout=timeout) as client:
                 return client.request(method, url, **how)
