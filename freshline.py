@@ -3,6 +3,8 @@
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +22,7 @@ from schemas.settings import Settings, read_secret
 
 if TYPE_CHECKING:
     from infra.demo.steps import Stage
+    from infra.local.provider import StackProvider
 
 out, err = Console(), Console(stderr=True)
 app = typer.Typer(
@@ -120,7 +123,8 @@ def bench(samples: Annotated[int, typer.Option(min=50, help="How many single upd
     """Commit to answer, sampled on the otherwise idle local stack."""
     from infra.demo.demo import measure
 
-    measure(_stage(), samples, out)
+    with _stage() as stage:
+        measure(stage, samples, out)
 
 
 # The sources
@@ -275,39 +279,48 @@ def _token(settings: Settings, who: str, tenant: str, seconds: int) -> str:
     return mint(load_signing_key(settings.home / "keys"), person, settings.audience, seconds, time.time())
 
 
-def _start() -> Settings:
-    """Everything up: the stack, the sample company, keys, sources, services. Returns the settings of what runs."""
+def start_all(stack: "StackProvider", home: Path) -> Settings:
+    """Everything up: servers, sample company, keys, sources, services. Returns the settings of what runs."""
     from connectors.apply import apply as apply_sources
     from infra.demo.company import seed, write_people
     from infra.local.stack import Stack
     from query.tokens import generate_keys
 
-    home = _settings().home
-    stack = Stack(home, _say)
     stack.up()
-    settings = _settings()
-    write_people(seed(_dsn(settings), datetime.now(UTC), report=_say), home / "people.json")
+    settings = Settings.load({**os.environ, "FRESHLINE_HOME": str(home)})
+    write_people(seed(dsn(settings), datetime.now(UTC), report=_say), home / "people.json")
     if not (home / "keys" / "signing.pem").exists():
         generate_keys(home / "keys")
     apply_sources(_contracts(settings), settings, _say)
-    stack.up_services()
-    return _settings()
+    Stack(home, _say).up_services()
+    return settings
 
 
-def _stage() -> "Stage":
+@contextmanager
+def open_stage(settings: Settings) -> Iterator["Stage"]:
     """The demo's stage on the running product, with the sample company as it was at first."""
     from infra.demo.company import make_company, restore_story
     from infra.demo.steps import Stage
 
-    settings = _start()
     contracts = _contracts(settings)
     company = make_company(datetime.now(UTC))
-    database = psycopg.connect(_dsn(settings), autocommit=True)
-    restored = restore_story(database, company)
-    if restored:
-        _say(f"sample company: {restored} rows put back as they were before the last demo")
     tables = [name for c in contracts for name, table in c.tables.items() if table.permissions is not None]
-    return Stage(company, database, _Product(settings, contracts), tables)
+    with psycopg.connect(dsn(settings), autocommit=True) as database:
+        restored = restore_story(database, company)
+        if restored:
+            _say(f"sample company: {restored} rows put back as they were before the last demo")
+        yield Stage(company, database, _Product(settings, contracts), tables)
+
+
+def _start() -> Settings:
+    from infra.local.stack import Stack
+
+    home = _settings().home
+    return start_all(Stack(home, _say), home)
+
+
+def _stage() -> AbstractContextManager["Stage"]:
+    return open_stage(_start())
 
 
 class _Product:
@@ -336,7 +349,7 @@ class _Product:
         return sum(self._store.count(source) for source in self._sources)
 
 
-def _dsn(settings: Settings) -> str:
+def dsn(settings: Settings) -> str:
     return conninfo.make_conninfo(
         host=settings.pg_host,
         port=settings.pg_port,

@@ -41,7 +41,7 @@ def asker(request: Request) -> Principal:
 
 
 Asker = Annotated[Principal, Depends(asker)]
-_SECURED = [Depends(HTTPBearer(auto_error=False, description="A token by `freshline token`."))]
+_SECURED = [Depends(HTTPBearer(auto_error=False, description="A token by `freshline tokens mint`."))]
 
 
 def create_app(deps: Deps) -> FastAPI:

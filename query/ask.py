@@ -15,6 +15,7 @@ from schemas.errors import Misconfigured, NotAvailable, Refused, Unavailable
 
 _STATUSES = TypeAdapter(list[SourceStatus])
 TIMEOUT_S = 30.0
+SHOWN_NAMES = 10
 
 
 def ask(url: str, token: str, question: Question, timeout_s: float = TIMEOUT_S) -> Answer:
@@ -39,7 +40,8 @@ def resolve_person(name: str, home: Path) -> Principal:
     except (ValueError, KeyError, TypeError, AttributeError):
         raise Misconfigured(f'{path} is not usable; write {{"alice": {{"sub": "…", "tenant": "…"}}}}') from None
     if name not in known:
-        raise Misconfigured(f"nobody is called {name!r}; known: {', '.join(sorted(known))}")
+        some = sorted(known, key=lambda person: (len(person), person))[:SHOWN_NAMES]
+        raise Misconfigured(f"nobody is called {name!r}; known: {', '.join(some)}; all are in {path}")
     return known[name]
 
 

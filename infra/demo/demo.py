@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,11 +54,17 @@ class Show:
     freshness: Callable[[list[SourceStatus]], RenderableType]
 
 
-def play(record: Record, start: Callable[[], Stage], show: Show, console: Console) -> None:
+def play(record: Record, start: Callable[[], AbstractContextManager[Stage]], show: Show, console: Console) -> None:
     """Play all steps. `start` brings everything up. Raises what the first wrong step raises."""
-    with record.step("up", "Start PostgreSQL, Kafka, Kafka Connect, Milvus, the stream job and the API"):
-        began_ms = time.time_ns() // 1_000_000
-        stage = start()
+    with ExitStack() as open_things:
+        with record.step("up", "Start PostgreSQL, Kafka, Kafka Connect, Milvus, the stream job and the API"):
+            began_ms = time.time_ns() // 1_000_000
+            stage = open_things.enter_context(start())
+        _play_on(stage, began_ms, record, show, console)
+    record.write(ok=True)
+
+
+def _play_on(stage: Stage, began_ms: int, record: Record, show: Show, console: Console) -> None:
     with record.step("snapshot", "The sample company becomes searchable"):
         _snapshot(stage, began_ms, console)
     with record.step("permissions", "One question, two people of different teams"):
@@ -67,7 +73,7 @@ def play(record: Record, start: Callable[[], Stage], show: Show, console: Consol
     with record.step("update", "UPDATE a ticket: its new text is the best answer"):
         hit, ms = steps.update(stage)
         console.print(f"   [green]{ms:.0f} ms[/] from commit to answer: {hit.text[:100]}…")
-        _sample(stage, record, console)
+        record.commit_to_answer = measure(stage, SAMPLES, console)
     with record.step("revoke", "Remove a member from a team: the hit is gone for her"):
         ms = steps.leave_team(stage)
         console.print(f"   [green]{ms:.0f} ms[/] from commit to the first answer without it")
@@ -78,7 +84,6 @@ def play(record: Record, start: Callable[[], Stage], show: Show, console: Consol
         console.print(show.freshness(stage.product.freshness()))
     with record.step("next", "How to go on"):
         console.print(_NEXT)
-    record.write(ok=True)
 
 
 def measure(stage: Stage, count: int, console: Console) -> dict[str, float]:
@@ -106,10 +111,6 @@ def _snapshot(stage: Stage, began_ms: int, console: Console) -> None:
         console.print(f"   {there - before} records in {seconds:.1f} s: {(there - before) / seconds:.0f} a second")
     else:
         console.print(f"   all {there} records were there already")
-
-
-def _sample(stage: Stage, record: Record, console: Console) -> None:
-    record.commit_to_answer = measure(stage, SAMPLES, console)
 
 
 @contextmanager

@@ -55,7 +55,7 @@ class Connect(Part):
         if not answers(self.port):
             return False
         try:
-            return httpx.get(f"http://{HOST}:{self.port}/connectors", timeout=3.0).status_code == 200
+            return httpx.get(f"http://{HOST}:{self.port}/connectors", timeout=3.0, trust_env=False).status_code == 200
         except httpx.HTTPError:
             return False
 

@@ -134,7 +134,9 @@ def test_a_committed_row_reaches_kafka_through_debezium_with_the_password_by_ref
     assert event["after"] == {"id": 1, "word": word}
     beat = json.loads(wait_for_message(endpoints, MESSAGES, b'"op":"m"'))
     assert beat["message"] == {"prefix": "freshline.test", "content": ""}
-    config = httpx.get(f"{endpoints['connect']['url']}/connectors/freshline-test/config", timeout=10).text
+    config = httpx.get(
+        f"{endpoints['connect']['url']}/connectors/freshline-test/config", timeout=10, trust_env=False
+    ).text
     assert read_secret(Path(endpoints["postgres"]["password_file"])) not in config
 
 
@@ -155,7 +157,7 @@ def register_connector(endpoints: Endpoints) -> None:
         "topic.creation.default.partitions": "1",
     }
     address = f"{endpoints['connect']['url']}/connectors/freshline-test/config"
-    assert httpx.put(address, json=config, timeout=WAIT_SECONDS).status_code == 201
+    assert httpx.put(address, json=config, timeout=WAIT_SECONDS, trust_env=False).status_code == 201
 
 
 COMPANY = {"hostname": "HOST", "port": "PORT", "dbname": "DATABASE", "user": "USER", "password": "PASSWORD"}

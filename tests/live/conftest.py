@@ -1,0 +1,55 @@
+"""The running product for live tests: the whole stack with the sample company, in a home of its own."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from pytest_docker.plugin import DockerComposeExecutor
+
+import freshline
+from infra.local.provider import COMPOSE_FILE, DockerProvider, StackProvider, compose_command, docker_works
+from infra.local.stack import Stack
+from schemas.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+HOME = ROOT / ".freshline"
+LIVE = ROOT / ".freshline-live"
+"""Data of the last live run; a new run starts from nothing. Jars and models are shared with the user's own home."""
+
+
+@pytest.fixture(scope="session")
+def live_home() -> Path:
+    Stack(LIVE, report=print).erase()
+    shutil.rmtree(LIVE, ignore_errors=True)
+    LIVE.mkdir()
+    for shared in ("jars", "models"):
+        (LIVE / shared).symlink_to(HOME / shared)
+    return LIVE
+
+
+@pytest.fixture(scope="session")
+def provider(live_home: Path) -> Iterator[StackProvider]:
+    """The stack's servers: containers where Docker works, native processes elsewhere."""
+    provider: StackProvider = Stack(live_home, report=print)
+    if docker_works():
+        compose = DockerComposeExecutor(compose_command(live_home), [str(COMPOSE_FILE)], "freshline-live")
+        provider = DockerProvider(live_home, compose.execute)
+    yield provider
+    Stack(live_home, report=print).down()
+    provider.down()
+
+
+@pytest.fixture(scope="session")
+def settings(provider: StackProvider, live_home: Path) -> Settings:
+    """Settings of the running product: servers, stream job and API, the sample company captured."""
+    return freshline.start_all(provider, live_home)
+
+
+@pytest.fixture
+def company(settings: Settings) -> Iterator[psycopg.Connection[Any]]:
+    """A connection to the sample company's database, in autocommit."""
+    with psycopg.connect(freshline.dsn(settings), autocommit=True) as connection:
+        yield connection
