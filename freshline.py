@@ -219,7 +219,7 @@ def ask(question: str, who: Person, tenant: Tenant = "", limit: int = 5) -> None
     from schemas.answer import Question
 
     settings = _settings()
-    answer = ask_api(_api(settings), _token(settings, who, tenant, 60), Question(query=question, limit=limit))
+    answer = ask_api(api_url(settings), token_for(settings, who, tenant), Question(query=question, limit=limit))
     out.print(answer_table(question, who, answer, limit))
     out.print(freshness_table(answer.sources))
 
@@ -230,7 +230,7 @@ def ask(question: str, who: Person, tenant: Tenant = "", limit: int = 5) -> None
 @tokens_app.command()
 def mint(who: Person, tenant: Tenant = "", minutes: Annotated[int, typer.Option(min=1)] = 60) -> None:
     """Print a token for a person, signed with the local key."""
-    sys.stdout.write(_token(_settings(), who, tenant, minutes * 60) + "\n")
+    sys.stdout.write(token_for(_settings(), who, tenant, minutes * 60) + "\n")
 
 
 @keys_app.command()
@@ -266,11 +266,17 @@ def _say(line: str) -> None:
     out.print(f"   {line}", markup=False, highlight=False)
 
 
-def _api(settings: Settings) -> str:
+def api_url(settings: Settings) -> str:
     return f"http://{settings.api_host}:{settings.api_port}"
 
 
-def _token(settings: Settings, who: str, tenant: str, seconds: int) -> str:
+def settings_of(home: Path) -> Settings:
+    """The settings of what runs in a home."""
+    return Settings.load({**os.environ, "FRESHLINE_HOME": str(home)})
+
+
+def token_for(settings: Settings, who: str, tenant: str = "", seconds: int = 60) -> str:
+    """A token for a person, by first name or by mail address and tenant, signed with the local key."""
     from query.ask import resolve_person
     from query.principal import Principal
     from query.tokens import load_signing_key, mint
@@ -287,7 +293,7 @@ def start_all(stack: "StackProvider", home: Path) -> Settings:
     from query.tokens import generate_keys
 
     stack.up()
-    settings = Settings.load({**os.environ, "FRESHLINE_HOME": str(home)})
+    settings = settings_of(home)
     write_people(seed(dsn(settings), datetime.now(UTC), report=_say), home / "people.json")
     if not (home / "keys" / "signing.pem").exists():
         generate_keys(home / "keys")
@@ -337,13 +343,13 @@ class _Product:
         from query.ask import ask as ask_api
         from schemas.answer import Question
 
-        token = _token(self._settings, person, "", 60)
-        return ask_api(_api(self._settings), token, Question(query=question, limit=5))
+        token = token_for(self._settings, person)
+        return ask_api(api_url(self._settings), token, Question(query=question, limit=5))
 
     def freshness(self) -> list[SourceStatus]:
         from query.ask import freshness
 
-        return freshness(_api(self._settings), _token(self._settings, "alice", "", 60))
+        return freshness(api_url(self._settings), token_for(self._settings, "alice"))
 
     def searchable(self) -> int:
         return sum(self._store.count(source) for source in self._sources)

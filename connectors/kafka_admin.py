@@ -57,13 +57,22 @@ class KafkaAdmin:
         self._timeout = timeout
         self._client = AdminClient(_quiet(bootstrap))
 
+    def _asked(self, call: Callable[[], T]) -> T:
+        """As `_asked` below. After a failure the next call gets a new client: an old one never finds the group
+        coordinator again once a broker was away (seen with librdkafka 2.16)."""
+        try:
+            return _asked(call)
+        except Unavailable:
+            self._client = AdminClient(_quiet(self._bootstrap))
+            raise
+
     def ping(self) -> None:
         """Return if Kafka answers."""
         self.topics()
 
     def topics(self) -> dict[str, int]:
         """Topic -> number of partitions, Kafka's own topics included."""
-        found = _asked(lambda: self._client.list_topics(timeout=self._timeout))
+        found = self._asked(lambda: self._client.list_topics(timeout=self._timeout))
         return {name: len(topic.partitions) for name, topic in found.topics.items()}
 
     def create_topics(self, specs: Sequence[TopicSpec]) -> list[str]:
@@ -74,21 +83,21 @@ class KafkaAdmin:
         if not specs:
             return []
         new = [NewTopic(s.name, s.partitions, replication_factor=-1, config=dict(s.config)) for s in specs]
-        made = _asked(lambda: self._client.create_topics(new, request_timeout=self._timeout))
+        made = self._asked(lambda: self._client.create_topics(new, request_timeout=self._timeout))
         return [name for name, future in made.items() if self._newly(future)]
 
     def delete_topics(self, names: Sequence[str]) -> None:
         """Delete those that exist, with all they hold."""
         there = [name for name in names if name in self.topics()]
         if there:
-            self._wait(_asked(lambda: self._client.delete_topics(there, request_timeout=self._timeout)))
+            self._wait(self._asked(lambda: self._client.delete_topics(there, request_timeout=self._timeout)))
 
     def configs(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
         """Topic -> its options as they are in force, the broker's defaults included."""
         resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
         if not resources:
             return {}
-        asked = _asked(lambda: self._client.describe_configs(resources, request_timeout=self._timeout))
+        asked = self._asked(lambda: self._client.describe_configs(resources, request_timeout=self._timeout))
         found = self._wait(asked)
         return {r.name: {name: str(e.value) for name, e in entries.items()} for r, entries in found.items()}
 
@@ -98,7 +107,7 @@ class KafkaAdmin:
             ConfigEntry(option, value, incremental_operation=AlterConfigOpType.SET) for option, value in config.items()
         ]
         resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
-        asked = _asked(lambda: self._client.incremental_alter_configs([resource], request_timeout=self._timeout))
+        asked = self._asked(lambda: self._client.incremental_alter_configs([resource], request_timeout=self._timeout))
         self._wait(asked)
 
     def begin_offsets(self, topics: Iterable[str]) -> Offsets:
@@ -112,7 +121,7 @@ class KafkaAdmin:
     def committed(self, group: str) -> Offsets:
         """The next offset a consumer group will read, where it committed one; empty for an unknown group."""
         request = [ConsumerGroupTopicPartitions(group)]
-        asked = _asked(lambda: self._client.list_consumer_group_offsets(request, request_timeout=self._timeout))
+        asked = self._asked(lambda: self._client.list_consumer_group_offsets(request, request_timeout=self._timeout))
         found = self._wait(asked)[group].topic_partitions
         return {(p.topic, p.partition): p.offset for p in found if p.offset >= 0}
 
@@ -144,7 +153,7 @@ class KafkaAdmin:
 
     def _until(self, consumer: Consumer, left: dict[int, int]) -> Iterator[Message]:
         while left:
-            message = _asked(lambda: consumer.poll(self._timeout))
+            message = self._asked(lambda: consumer.poll(self._timeout))
             if message is None:
                 raise Unavailable("Kafka", f"no message within {self._timeout:g} s")
             number, offset, error = message.partition(), message.offset(), message.error()
@@ -162,7 +171,7 @@ class KafkaAdmin:
         request = {TopicPartition(name, number): spec for name in set(topics) for number in range(there.get(name, 0))}
         if not request:
             return {}
-        asked = _asked(lambda: self._client.list_offsets(request, request_timeout=self._timeout))
+        asked = self._asked(lambda: self._client.list_offsets(request, request_timeout=self._timeout))
         return {(p.topic, p.partition): answer.offset for p, answer in self._wait(asked).items()}
 
     def _newly(self, future: Future[Any]) -> bool:
@@ -176,7 +185,7 @@ class KafkaAdmin:
         return {name: self._result(future) for name, future in futures.items()}
 
     def _result(self, future: Future[Any]) -> Any:
-        return _asked(lambda: future.result(self._timeout))
+        return self._asked(lambda: future.result(self._timeout))
 
 
 class _Exists(Exception):

@@ -38,7 +38,7 @@ class MemoryStore:
     def search(self, vector: Vector, access: AccessFilter, limit: int) -> list[Found]:
         permitted = (
             row
-            for rows in self.records.values()
+            for rows in list(self.records.values())  # other threads write meanwhile
             for row in rows
             if row.label in access.labels and row.source in access.sources
         )
@@ -46,4 +46,4 @@ class MemoryStore:
         return sorted(found, key=lambda f: -f.similarity)[:limit]
 
     def count(self, source: str) -> int:
-        return sum(rows[0].source == source for rows in self.records.values())
+        return sum(rows[0].source == source for rows in list(self.records.values()))

@@ -18,8 +18,9 @@ CONTENT_CODES = frozenset({6, 1100, 1804})
 OWN_CHANNELS = {"grpc.use_local_subchannel_pool": 1}
 """Without it a client shares the back-off of others and finds a returned server seconds later."""
 
-for name in ("pymilvus", "pymilvus.decorators"):
-    logging.getLogger(name).disabled = True  # they log with a traceback each failure that is also raised
+_log = logging.getLogger("pymilvus")
+_log.propagate = False
+_log.handlers = [logging.NullHandler()]  # it logs with a traceback each failure that it also raises
 
 
 class MilvusConnection:

@@ -30,11 +30,26 @@ def granted_by(row: dict[str, Any], contract: TableContract) -> tuple[RelationTu
     """The relation tuples a row stands for; a rule with a null column grants nothing."""
     tuples = []
     for rule in contract.relation:
-        tenant, obj, subject = (template.render(row) for template in (rule.tenant, rule.object, rule.subject))
+        tenant, obj, subject = rule.tenant.render(row), _name(rule.object, row), _name(rule.subject, row)
         if tenant and obj and subject:
             tuples.append(RelationTuple(tenant=tenant, object=obj, relation=rule.relation, subject=subject))
     return tuple(tuples)
 
 
 def _filled(templates: tuple[Template, ...], row: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(text for text in (template.render(row) for template in templates) if text)
+    return tuple(text for text in (_name(template, row) for template in templates) if text)
+
+
+def _name(template: Template, row: dict[str, Any]) -> str | None:
+    """A filled principal or userset. A column's value may not turn it into another kind of name.
+
+    `user:{owner}` with the value `*` would mean everybody, with `x#member` a userset. A template that is one column
+    and nothing else takes such names as they are: there the column is meant to hold them.
+    """
+    text = template.render(row)
+    if text is None or template.text == "{" + "".join(template.columns) + "}":
+        return text
+    for mark in "*#":
+        if text.count(mark) != template.text.count(mark):
+            raise Rejected("no_permission", f"{template.text!r} got a value with {mark!r}, which means something else")
+    return text

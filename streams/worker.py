@@ -23,10 +23,13 @@ COMMIT_INTERVAL = 0.2
 LARGEST_MESSAGE = 8 * 1024 * 1024
 """Bytes. A dead letter holds its original in base64: a third larger than the largest raw message."""
 
+ANSWER_LIMIT = 3.0
+"""Seconds for one question to Kafka about offsets; after an outage the next try is soon."""
+
 
 def build(settings: Settings, contracts: Sequence[Contract]) -> faust.App:
     """Compose the job. Raises Misconfigured for missing topics or another model, Unavailable when a part is away."""
-    admin = KafkaAdmin(settings.kafka)
+    admin = KafkaAdmin(settings.kafka, ANSWER_LIMIT)
     _require_topics(admin, contracts)
     embedder = load_embedder(settings.model, settings.home, settings.cores)
     store = MilvusStore(settings.milvus_uri, read_secret(settings.milvus_token_file), settings.collection)

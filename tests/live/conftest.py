@@ -1,5 +1,6 @@
 """The running product for live tests: the whole stack with the sample company, in a home of its own."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / ".freshline"
 LIVE = ROOT / ".freshline-live"
 """Data of the last live run; a new run starts from nothing. Jars and models are shared with the user's own home."""
+
+LAG_LIMIT = "6s"
+"""Shorter than the default, so that a test need not wait long for the refusal."""
 
 
 @pytest.fixture(scope="session")
@@ -45,6 +49,7 @@ def provider(live_home: Path) -> Iterator[StackProvider]:
 @pytest.fixture(scope="session")
 def settings(provider: StackProvider, live_home: Path) -> Settings:
     """Settings of the running product: servers, stream job and API, the sample company captured."""
+    os.environ["FRESHLINE_PERMISSION_LAG_LIMIT"] = LAG_LIMIT
     return freshline.start_all(provider, live_home)
 
 

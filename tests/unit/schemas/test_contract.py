@@ -41,7 +41,7 @@ def test_topics_follow_from_source_and_tables() -> None:
 def test_every_column_the_contract_names_is_one_the_table_must_have() -> None:
     tickets = CONTRACT.tables["helpdesk.tickets"]
     assert tickets.columns() == set(
-        "id updated_at subject body status card_number tenant_id owner team excluded region".split()
+        ["id", "updated_at", "subject", "body", "status", "card_number", "tenant_id", "owner", "team", "excluded", "region"]
     )
 
 

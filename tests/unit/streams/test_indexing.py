@@ -21,7 +21,9 @@ from streams.indexing import Indexer
 
 ALL = AccessFilter(frozenset({LabelId(7), LabelId(8)}), frozenset({"helpdesk"}))
 ONE = "helpdesk/helpdesk.tickets/1"
-LONG = "\n\n".join(f"Paragraph {n} tells of matter {n * 37} at some length, so that it stands alone." for n in range(40))
+LONG = "\n\n".join(
+    f"Paragraph {n} tells of matter {n * 37} at some length, so that it stands alone." for n in range(40)
+)
 
 
 class Counting(HashEmbedder):
@@ -63,7 +65,12 @@ def test_a_record_is_written_as_its_change_says_and_is_found(stage: Stage) -> No
     (row,) = stage.rows()
     change = upsert("1", 5)
     assert (row.record_id, row.source, row.table, row.key) == (ONE, "helpdesk", "helpdesk.tickets", '{"id": "1"}')
-    assert (row.position, row.commit_ms, row.event_ms, row.label) == (change.position, change.commit_ms, change.event_ms, 7)
+    assert (row.position, row.commit_ms, row.event_ms, row.label) == (
+        change.position,
+        change.commit_ms,
+        change.event_ms,
+        7,
+    )
     assert (row.chunk, row.chunks, row.title, row.text) == (0, 1, "Printer", "The printer is on fire.")
     assert (row.url, row.metadata) == ("https://x.example", '{"status": "open"}')
     assert stage.embedder.seen == ["Printer\nThe printer is on fire."]
@@ -175,7 +182,9 @@ def test_a_change_without_label_is_never_written(stage: Stage) -> None:
     assert stage.rows() == []
 
 
-@pytest.mark.parametrize("field", [{"title": "x" * 65_536}, {"url": "x" * 8193}, {"metadata": {"m": "ä" * 33_000}}], ids=str)
+@pytest.mark.parametrize(
+    "field", [{"title": "x" * 65_536}, {"url": "x" * 8193}, {"metadata": {"m": "ä" * 33_000}}], ids=str
+)
 def test_a_field_over_the_indexs_limit_is_set_aside_alone(stage: Stage, field: dict[str, object]) -> None:
     assert stage.apply(upsert("1", 5, **field), upsert("2", 6)) == (1, 1, 0, ["text_too_large"])
 
@@ -250,4 +259,3 @@ def test_any_replays_order_and_batches_end_with_the_highest_position_of_each_rec
     names = [f"helpdesk/helpdesk.tickets/{name}" for name in "abc"]
     assert replayed.store.records == plain.store.records
     assert replayed.store.held(names) == plain.store.held(names)
-

@@ -1,0 +1,237 @@
+"""What every index store promises; a test class inherits this and provides the `store` fixture."""
+
+import itertools
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from index.store import ChunkStore, Held, Row, Vector, Version
+from schemas.access import AccessFilter
+from schemas.label import LabelId
+from schemas.position import NOWHERE, Position
+
+DIMENSION = 16
+ODD_TEXTS = [
+    "it's \"quoted\" and 'quoted' again",
+    "back\\slash, \\n that is none, C:\\new\\table",
+    "line\nbreak\r\n\ttab",
+    "emoji 😀👩‍👩‍👧, Zürich, 日本語, עברית",
+    "{braces} %s $1 ; -- drop /* table */",
+    "null\x00 and \x1b control",
+    "x" * 65_535,
+    "ä" * 32_767,
+]
+ODD_NAMES = ["per%20cent", "com,ma", "quo'te", 'double"quote', "back\\slash", "ünïcode/日本/😀", "a b", "x' or 1 == 1", "n\nl"]
+_sources = itertools.count()
+
+
+def at(number: int) -> Position:
+    return Position(f"{number:016x}.00000000")
+
+
+def direction(seed: int) -> Vector:
+    """A unit vector, another for each seed."""
+    vector = np.random.default_rng(seed).standard_normal(DIMENSION).astype(np.float32)
+    unit: Vector = vector / np.linalg.norm(vector)
+    return unit
+
+
+def version(source: str, name: str, position: int, texts: Sequence[str], label: int = 1, before: int = 0) -> Version:
+    """Record `name` at a position: a chunk a text (none = deleted), its vector made of the text's length."""
+    record_id = f"{source}/t/{name}"
+    rows = tuple(
+        Row(
+            record_id=record_id,
+            source=source,
+            table="s.t",
+            key='{"id": 1}',
+            position=at(position),
+            label=LabelId(label),
+            commit_ms=1_795_400_764_444 + position,
+            event_ms=1_795_400_764_443,
+            chunk=chunk,
+            chunks=len(texts),
+            title=f"Title {position}",
+            text=text,
+            url="https://x.example/1",
+            metadata='{"status": "open"}',
+            text_hash=f"hash {position} {chunk}",
+            vector=direction(len(text)),
+        )
+        for chunk, text in enumerate(texts)
+    )
+    return Version(record_id, at(position), rows, before)
+
+
+def access(source: str, *labels: int) -> AccessFilter:
+    return AccessFilter(frozenset(map(LabelId, labels or (1,))), frozenset({source}))
+
+
+class StoreContract:
+    @pytest.fixture
+    def source(self) -> str:
+        """A source of this test alone."""
+        return f"source_{next(_sources)}"
+
+    @staticmethod
+    def held(store: ChunkStore, written: Version) -> Held:
+        return store.held([written.record_id])[written.record_id]
+
+    def replaced(self, store: ChunkStore, *versions: Version) -> Held:
+        """What is held after writing these versions one after another, each knowing of the one before."""
+        for each in versions:
+            store.write([replace(each, chunks_before=self.held(store, each).chunks)])
+        return self.held(store, versions[-1])
+
+    @staticmethod
+    def found(store: ChunkStore, source: str, limit: int = 1000) -> list[tuple[str, int]]:
+        hits = store.search(direction(1), access(source, *range(1, 10)), limit)
+        return sorted((hit.row.record_id.rsplit("/", 1)[-1], hit.row.chunk) for hit in hits)
+
+    def test_of_an_unknown_record_nothing_is_held_and_every_record_asked_for_is_answered(
+        self, store: ChunkStore, source: str
+    ) -> None:
+        assert store.held([]) == {}
+        store.write([version(source, "known", 5, ["a"])])
+        answer = store.held([f"{source}/t/known", f"{source}/t/unknown"])
+        assert [len(held.rows) for held in answer.values()] == [1, 0]
+        assert answer[f"{source}/t/unknown"] == Held(NOWHERE, ())
+
+    def test_rows_come_back_whole_in_order_and_with_the_very_same_vectors(self, store: ChunkStore, source: str) -> None:
+        written = version(source, "r", 5, [f"text {n:03}" + "x" * n for n in range(25)], label=2**63 - 1)
+        held = self.replaced(store, written)
+        assert held == Held(at(5), written.rows)
+        assert held.chunks == 25
+        for mine, theirs in zip(written.rows, held.rows, strict=True):
+            assert theirs.vector.dtype == np.float32
+            assert np.array_equal(mine.vector, theirs.vector)
+
+    @pytest.mark.parametrize("sizes", [(1, 3), (3, 1), (5, 2), (2, 2), (1, 4, 2, 6), (3, 0), (3, 0, 2), (0, 2)], ids=str)
+    def test_a_record_that_grows_shrinks_goes_and_returns_is_always_just_its_last_version(
+        self, store: ChunkStore, source: str, sizes: tuple[int, ...]
+    ) -> None:
+        texts = [[f"{n} of {size}" for n in range(size)] for size in sizes]
+        history = [version(source, "r", number, texts[number]) for number in range(len(sizes))]
+        assert self.replaced(store, *history) == Held(at(len(sizes) - 1), history[-1].rows)
+        assert self.found(store, source) == [("r", chunk) for chunk in range(sizes[-1])]
+        assert store.count(source) == (1 if sizes[-1] else 0)
+
+    def test_a_deletes_position_is_known_and_a_newer_version_has_its_own(self, store: ChunkStore, source: str) -> None:
+        gone = version(source, "r", 7, [])
+        assert self.replaced(store, gone) == Held(at(7), ())
+        again = version(source, "r", 9, ["back"])
+        assert self.replaced(store, again) == Held(at(9), again.rows)
+
+    def test_writing_again_changes_nothing(self, store: ChunkStore, source: str) -> None:
+        versions = [version(source, "kept", 5, ["a", "bb"]), version(source, "gone", 6, [])]
+        for _ in range(3):
+            store.write(versions)
+        assert self.held(store, versions[0]) == Held(at(5), versions[0].rows)
+        assert self.held(store, versions[1]) == Held(at(6), ())
+        assert self.found(store, source) == [("kept", 0), ("kept", 1)]
+
+    def test_one_call_may_grow_shrink_and_delete_different_records(self, store: ChunkStore, source: str) -> None:
+        store.write([version(source, name, 1, ["a", "b", "c"]) for name in ("grows", "shrinks", "goes", "stays")])
+        store.write(
+            [
+                version(source, "grows", 2, ["a", "b", "c", "d"], before=3),
+                version(source, "shrinks", 2, ["a"], before=3),
+                version(source, "goes", 2, [], before=3),
+                version(source, "new", 2, ["a"]),
+            ]
+        )
+        assert self.found(store, source) == [
+            *(("grows", chunk) for chunk in range(4)),
+            ("new", 0),
+            ("shrinks", 0),
+            *(("stays", chunk) for chunk in range(3)),
+        ]
+        assert store.count(source) == 4
+
+    def test_writing_nothing_is_nothing(self, store: ChunkStore, source: str) -> None:
+        store.write([])
+        assert store.count(source) == 0
+
+    def test_search_gives_the_truly_most_similar_first(self, store: ChunkStore, source: str) -> None:
+        versions = [version(source, str(size), 1, ["x" * size]) for size in range(1, 301)]
+        store.write(versions)
+        question = direction(-1 % 2**32)
+        hits = store.search(question, access(source), 20)
+        exact = sorted(((float(v.rows[0].vector @ question), v.record_id) for v in versions), reverse=True)[:20]
+        assert [hit.row.record_id for hit in hits] == [record_id for _, record_id in exact]
+        assert [hit.similarity for hit in hits] == pytest.approx([similarity for similarity, _ in exact], abs=1e-5)
+
+    def test_a_found_row_is_the_written_row_without_its_vector(self, store: ChunkStore, source: str) -> None:
+        written = version(source, "r", 5, ["a"])
+        store.write([written])
+        (hit,) = store.search(written.rows[0].vector, access(source), 5)
+        assert (hit.row, hit.row.vector.size) == (written.rows[0], 0)
+        assert hit.similarity == pytest.approx(1.0, abs=1e-5)
+
+    def test_search_shows_only_permitted_labels_of_permitted_sources(self, store: ChunkStore, source: str) -> None:
+        store.write([version(source, f"label{label}", 1, ["a"], label) for label in (1, 2, 3)])
+        store.write([version(source + "_other", "other", 1, ["a"], 1)])
+        hits = store.search(direction(1), access(source, 1, 3, 4), 100)
+        assert sorted(hit.row.label for hit in hits) == [1, 3]
+        assert {hit.row.source for hit in hits} == {source}
+
+    def test_labels_next_to_each_other_at_the_end_of_their_range_are_told_apart(
+        self, store: ChunkStore, source: str
+    ) -> None:
+        largest = 2**63 - 1
+        store.write([version(source, str(label), 1, ["a"], label) for label in (largest, largest - 1, 1)])
+        assert [hit.row.label for hit in store.search(direction(1), access(source, largest), 10)] == [largest]
+
+    def test_an_empty_filter_shows_nothing(self, store: ChunkStore, source: str) -> None:
+        store.write([version(source, "r", 1, ["a"])])
+        nothing = AccessFilter(frozenset(), frozenset({source})), AccessFilter(frozenset({LabelId(1)}), frozenset())
+        assert [store.search(direction(1), each, 10) for each in nothing] == [[], []]
+
+    def test_ten_thousand_labels_are_one_filter(self, store: ChunkStore, source: str) -> None:
+        large = 2**62
+        store.write([version(source, str(n), 1, ["a"], large + n) for n in (0, 9_999, 10_000)])
+        hits = store.search(direction(1), access(source, *range(large, large + 10_000)), 10)
+        assert sorted(hit.row.label - large for hit in hits) == [0, 9_999]
+
+    def test_records_of_equal_text_are_all_found(self, store: ChunkStore, source: str) -> None:
+        store.write([version(source, str(n), 1, ["same text"]) for n in range(5)])
+        assert len(self.found(store, source)) == 5
+
+    @pytest.mark.parametrize("text", ODD_TEXTS, ids=lambda text: repr(text[:12]))
+    def test_any_text_comes_back_as_it_was(self, store: ChunkStore, source: str, text: str) -> None:
+        odd = version(source, "r", 1, [text])
+        rows = tuple(replace(row, title=text, metadata=text, key=text[:2000], url=text[:2000]) for row in odd.rows)
+        store.write([replace(odd, rows=rows)])
+        assert self.held(store, odd).rows == rows
+        assert [hit.row for hit in store.search(direction(1), access(source), 5)] == list(rows)
+
+    @pytest.mark.parametrize("name", ODD_NAMES, ids=repr)
+    def test_any_record_id_can_be_written_held_and_deleted_and_names_no_other(
+        self, store: ChunkStore, source: str, name: str
+    ) -> None:
+        store.write([version(source, each, 1, ["a", "b"]) for each in (name, "other")])
+        assert self.replaced(store, version(source, name, 2, ["a"])).chunks == 1
+        assert self.replaced(store, version(source, name, 3, [])) == Held(at(3), ())
+        assert self.held(store, version(source, "other", 1, [])).chunks == 2
+        assert store.count(source) == 1
+
+    def test_many_records_are_held_and_written_in_one_call(self, store: ChunkStore, source: str) -> None:
+        versions = [version(source, str(n), 1, ["a", "b"]) for n in range(600)]
+        store.write(versions)
+        held = store.held([v.record_id for v in versions])
+        assert [held[v.record_id].chunks for v in versions] == [2] * 600
+        store.write([version(source, str(n), 2, [], before=2) for n in range(600)])
+        assert (store.count(source), self.found(store, source)) == (0, [])
+
+    def test_threads_may_write_and_read_at_once(self, store: ChunkStore, source: str) -> None:
+        def work(worker: int) -> None:
+            for number in range(15):
+                self.replaced(store, version(source, f"w{worker}", number, ["a"] * (number % 3 + 1)))
+                store.search(direction(1), access(source), 5)
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(work, range(4)))
+        assert self.found(store, source) == [(f"w{worker}", chunk) for worker in range(4) for chunk in range(3)]

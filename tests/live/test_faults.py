@@ -1,0 +1,185 @@
+"""Bad input and absent parts: nothing is lost, nothing stops, every refusal is typed, and work resumes by itself."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import psutil
+import psycopg
+import pytest
+from confluent_kafka import Producer
+
+import freshline
+from connectors.kafka_admin import KafkaAdmin
+from infra.local.provider import StackProvider
+from query.ask import ask
+from schemas.answer import Answer, Question
+from schemas.dead_letter import DeadLetter
+from schemas.errors import IndexUnavailable, PermissionsUnknown, Refused
+from schemas.settings import Settings
+from schemas.topics import DEAD_LETTERS
+
+pytestmark = pytest.mark.live
+
+T = TypeVar("T")
+
+WAIT_S = 90.0
+TICKETS = "helpdesk.helpdesk.tickets"
+SUBJECT = "Saddle order of Linden Riding School"
+
+
+def within(what: str, check: Callable[[], T | None], seconds: float = WAIT_S) -> T:
+    """The first result of `check` that is not None; at most `seconds`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = check()
+        if found is not None:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"{what}: not within {seconds} s")
+
+
+@pytest.fixture
+def ticket(company: psycopg.Connection[Any]) -> int:
+    """A ticket of one of alice's teams that no other test touches."""
+    found = company.execute(
+        """INSERT INTO helpdesk.tickets (tenant_id, team_id, owner_email, subject, body, region)
+           VALUES ('acme', 11, NULL, %s, 'Nothing is known yet.', 'north') RETURNING id""",
+        [SUBJECT],
+    ).fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+@pytest.fixture
+def question(settings: Settings) -> Callable[[str], Answer]:
+    """Ask as alice, over HTTP."""
+
+    def asked(text: str) -> Answer:
+        here = freshline.settings_of(settings.home)
+        return ask(freshline.api_url(here), freshline.token_for(here, "alice"), Question(query=text, limit=5))
+
+    return asked
+
+
+def rewrite(company: psycopg.Connection[Any], ticket: int, body: str) -> None:
+    company.execute("UPDATE helpdesk.tickets SET body = %s, updated_at = now() WHERE id = %s", [body, ticket])
+
+
+def shown(question: Callable[[str], Answer], ticket: int, body: str) -> bool | None:
+    try:
+        hits = question(f"{SUBJECT}: {body}").hits
+    except Refused:
+        return None
+    return any(hit.record_id == f"helpdesk/helpdesk.tickets/{ticket}" and hit.text == body for hit in hits) or None
+
+
+def letters(settings: Settings) -> list[DeadLetter]:
+    kafka = KafkaAdmin(settings.kafka)
+    return [DeadLetter.model_validate_json(m.value() or b"") for m in kafka.read(DEAD_LETTERS)]
+
+
+def send(settings: Settings, topic: str, key: bytes | None, value: bytes) -> tuple[int, int]:
+    """Produce one message; its partition and offset."""
+    place: list[tuple[int, int]] = []
+    producer = Producer({"bootstrap.servers": settings.kafka})
+    producer.produce(
+        topic, value, key, on_delivery=lambda error, m: place.append((m.partition() or 0, m.offset() or 0))
+    )
+    assert producer.flush(30) == 0
+    return place[0]
+
+
+def envelope(ticket: int, **columns: object) -> bytes:
+    """A Debezium event of a ticket as the database would never let it be."""
+    row = {"id": ticket, "tenant_id": "acme", "team_id": 11, "owner_email": None, "subject": SUBJECT, "body": "x"}
+    row |= {"status": "open", "priority": "low", "sensitivity": "internal", "region": "north", "updated_at": None}
+    source = {"connector": "postgresql", "schema": "helpdesk", "table": "tickets", "lsn": 2**62, "ts_ms": 1}
+    return json.dumps({"op": "u", "before": None, "after": row | columns, "source": source}).encode()
+
+
+def test_bad_events_go_to_the_dead_letters_whole_and_the_stream_goes_on(
+    settings: Settings, company: psycopg.Connection[Any], ticket: int, question: Callable[[str], Answer]
+) -> None:
+    key = json.dumps({"id": 999_999}).encode()
+    bad = {
+        "malformed_event": (b'{"id": 1}', b"\xff\xfe not json"),
+        "no_permission": (key, envelope(999_999, team_id=None)),
+        "placeholder_value": (key, envelope(999_999, body="__debezium_unavailable_value")),
+        "key_mismatch": (b'{"number": 1}', envelope(999_999)),
+        "text_too_large": (key, envelope(999_999, body="long " * 60_000)),
+    }
+    places = {reason: send(settings, TICKETS, *event) for reason, event in bad.items()}
+    rewrite(company, ticket, "The saddle was sent on Tuesday.")
+    within("the update after bad events", lambda: shown(question, ticket, "The saddle was sent on Tuesday."))
+
+    def all_there() -> dict[str, DeadLetter] | None:
+        found = {x.reason: x for x in letters(settings) if (x.origin.partition, x.origin.offset) in places.values()}
+        return found if found.keys() >= bad.keys() else None
+
+    found = within("the dead letters", all_there)
+    for reason, (bad_key, bad_value) in bad.items():
+        letter = found[reason]
+        assert (letter.origin.topic, (letter.origin.partition, letter.origin.offset)) == (TICKETS, places[reason])
+        assert (letter.key, letter.value) == (bad_key, bad_value)
+        assert (letter.source, letter.table) == ("helpdesk", "helpdesk.tickets")
+        assert letter.message
+
+
+def test_a_text_over_the_limit_keeps_its_last_good_version(
+    settings: Settings, company: psycopg.Connection[Any], ticket: int, question: Callable[[str], Answer]
+) -> None:
+    rewrite(company, ticket, "The bridle is being repaired.")
+    within("the first version", lambda: shown(question, ticket, "The bridle is being repaired."))
+    rewrite(company, ticket, "The bridle, the bridle and the bridle. " * 10_000)
+    name = f"helpdesk/helpdesk.tickets/{ticket}"
+    key = json.dumps({"id": ticket}, separators=(",", ":")).encode()
+    within(
+        "the dead letter", lambda: any(x.key == key and x.reason == "text_too_large" for x in letters(settings)) or None
+    )
+    assert [h.text for h in question("bridle being repaired").hits if h.record_id == name] == [
+        "The bridle is being repaired."
+    ]
+
+
+def test_a_killed_worker_is_replaced_and_loses_nothing(
+    settings: Settings, company: psycopg.Connection[Any], ticket: int, question: Callable[[str], Answer]
+) -> None:
+    supervisor = psutil.Process(json.loads((settings.home / "pids" / "worker.json").read_text())["pid"])
+    child = within("a worker", lambda: next(iter(supervisor.children()), None))
+    os.kill(child.pid, signal.SIGKILL)
+    rewrite(company, ticket, "The stirrups are back in stock.")
+    within("the update after the kill", lambda: shown(question, ticket, "The stirrups are back in stock."))
+    assert [other.pid for other in supervisor.children()] != [child.pid]
+
+
+def test_while_milvus_is_away_questions_are_refused_and_what_was_committed_meanwhile_is_answered_after(
+    provider: StackProvider, company: psycopg.Connection[Any], ticket: int, question: Callable[[str], Answer]
+) -> None:
+    provider.kill("milvus")
+    with pytest.raises(IndexUnavailable):
+        question("saddle")
+    rewrite(company, ticket, "The girth was exchanged.")
+    provider.up()
+    within("the update made meanwhile", lambda: shown(question, ticket, "The girth was exchanged."))
+
+
+def test_while_kafka_is_away_questions_are_refused_beyond_the_limit_and_work_resumes_by_itself(
+    provider: StackProvider, company: psycopg.Connection[Any], ticket: int, question: Callable[[str], Answer]
+) -> None:
+    provider.kill("kafka")
+
+    def refused() -> bool | None:
+        try:
+            question("saddle")
+        except PermissionsUnknown:
+            return True
+        return None
+
+    within("the refusal", refused)
+    rewrite(company, ticket, "The hoof pick is gold.")
+    provider.up()
+    within("the update made meanwhile", lambda: shown(question, ticket, "The hoof pick is gold."))
