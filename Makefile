@@ -51,7 +51,7 @@ live: setup  ## Live tests: the real stack
 test: check unit live  ## Everything CI runs
 
 bench: setup  ## Commit to answer, sampled on an otherwise idle stack
-	@$(FRESHLINE) bench freshness
+	@$(FRESHLINE) bench
 
 lock:  ## Pin the dependencies of pyproject.toml anew
 	@$(BIN)/python -m pip install --quiet uv

@@ -76,7 +76,12 @@ def setup() -> None:
 @app.command()
 def up() -> None:
     """Start PostgreSQL, Kafka, Connect, Milvus, apply the sources, start the stream job and the API."""
+    from infra.demo.demo import await_searchable
+
+    began_ms = time.time_ns() // 1_000_000
     settings = _start()
+    with open_stage(settings) as stage:
+        await_searchable(stage, began_ms, out)
     out.print(f"\nThe API answers at [bold]http://{settings.api_host}:{settings.api_port}[/] (POST /v1/search).")
     out.print('Ask: [bold]freshline ask "Which invoices are overdue?" --as alice[/]')
 
@@ -105,6 +110,12 @@ def status() -> None:
             str(part.log),
         )
     out.print(table)
+
+
+@app.command()
+def url() -> None:
+    """Where the API answers."""
+    sys.stdout.write(api_url(_settings()) + "\n")
 
 
 @app.command()

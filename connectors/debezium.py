@@ -8,6 +8,7 @@ from connectors.config_file import ConfigFile
 from connectors.mistakes import Mistake
 from schemas.contract import Contract, TableContract
 from schemas.template import PLACEHOLDER
+from schemas.topics import LARGEST_ROW
 
 POSTGRES: Final = "io.debezium.connector.postgresql.PostgresConnector"
 JSON: Final = "org.apache.kafka.connect.json.JsonConverter"
@@ -39,7 +40,8 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "value.converter.schemas.enable": "false",
     "decimal.handling.mode": "string",
     "publication.autocreate.mode": "filtered",
-    "poll.interval.ms": "50",
+    "poll.interval.ms": "10",
+    "producer.override.max.request.size": str(LARGEST_ROW),
     "tasks.max": "1",
 }
 """Used where the file does not say."""

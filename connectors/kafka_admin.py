@@ -1,4 +1,4 @@
-"""What Freshline asks of Kafka itself: topics, offsets, committed offsets, messages of small topics."""
+"""What Freshline asks of Kafka itself: to make and change topics, and the messages of small ones."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
     Message,
@@ -19,15 +18,13 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs d
     ConfigEntry,
     ConfigResource,
     NewTopic,
-    OffsetSpec,
     ResourceType,
 )
 
+from connectors.kafka_offsets import NO_GROUP, KafkaOffsets, quiet
 from schemas.errors import Misconfigured, Unavailable
 
 T = TypeVar("T")
-Offsets = dict[tuple[str, int], int]
-"""(topic, partition) -> offset."""
 
 _BROKEN_CONFIG = frozenset(
     {
@@ -55,16 +52,8 @@ class KafkaAdmin:
     def __init__(self, bootstrap: str, timeout: float = 10.0) -> None:
         self._bootstrap = bootstrap
         self._timeout = timeout
-        self._client = AdminClient(_quiet(bootstrap))
-
-    def _asked(self, call: Callable[[], T]) -> T:
-        """As `_asked` below. After a failure the next call gets a new client: an old one never finds the group
-        coordinator again once a broker was away (seen with librdkafka 2.16)."""
-        try:
-            return _asked(call)
-        except Unavailable:
-            self._client = AdminClient(_quiet(self._bootstrap))
-            raise
+        self._client = AdminClient(quiet(bootstrap))
+        self._offsets = KafkaOffsets(bootstrap, NO_GROUP, timeout)
 
     def ping(self) -> None:
         """Return if Kafka answers."""
@@ -72,8 +61,7 @@ class KafkaAdmin:
 
     def topics(self) -> dict[str, int]:
         """Topic -> number of partitions, Kafka's own topics included."""
-        found = self._asked(lambda: self._client.list_topics(timeout=self._timeout))
-        return {name: len(topic.partitions) for name, topic in found.topics.items()}
+        return self._offsets.topics()
 
     def create_topics(self, specs: Sequence[TopicSpec]) -> list[str]:
         """Create those that do not exist; returns their names. Others stay as they are: see `configure`.
@@ -83,21 +71,21 @@ class KafkaAdmin:
         if not specs:
             return []
         new = [NewTopic(s.name, s.partitions, replication_factor=-1, config=dict(s.config)) for s in specs]
-        made = self._asked(lambda: self._client.create_topics(new, request_timeout=self._timeout))
+        made = _asked(lambda: self._client.create_topics(new, request_timeout=self._timeout))
         return [name for name, future in made.items() if self._newly(future)]
 
     def delete_topics(self, names: Sequence[str]) -> None:
         """Delete those that exist, with all they hold."""
         there = [name for name in names if name in self.topics()]
         if there:
-            self._wait(self._asked(lambda: self._client.delete_topics(there, request_timeout=self._timeout)))
+            self._wait(_asked(lambda: self._client.delete_topics(there, request_timeout=self._timeout)))
 
     def configs(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
         """Topic -> its options as they are in force, the broker's defaults included."""
         resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
         if not resources:
             return {}
-        asked = self._asked(lambda: self._client.describe_configs(resources, request_timeout=self._timeout))
+        asked = _asked(lambda: self._client.describe_configs(resources, request_timeout=self._timeout))
         found = self._wait(asked)
         return {r.name: {name: str(e.value) for name, e in entries.items()} for r, entries in found.items()}
 
@@ -107,23 +95,8 @@ class KafkaAdmin:
             ConfigEntry(option, value, incremental_operation=AlterConfigOpType.SET) for option, value in config.items()
         ]
         resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
-        asked = self._asked(lambda: self._client.incremental_alter_configs([resource], request_timeout=self._timeout))
+        asked = _asked(lambda: self._client.incremental_alter_configs([resource], request_timeout=self._timeout))
         self._wait(asked)
-
-    def begin_offsets(self, topics: Iterable[str]) -> Offsets:
-        """The first offset still kept, of each partition. Topics that do not exist are left out."""
-        return self._offsets(topics, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
-
-    def end_offsets(self, topics: Iterable[str]) -> Offsets:
-        """The offset the next message will get, of each partition. Topics that do not exist are left out."""
-        return self._offsets(topics, OffsetSpec.latest())  # type: ignore[no-untyped-call]
-
-    def committed(self, group: str) -> Offsets:
-        """The next offset a consumer group will read, where it committed one; empty for an unknown group."""
-        request = [ConsumerGroupTopicPartitions(group)]
-        asked = self._asked(lambda: self._client.list_consumer_group_offsets(request, request_timeout=self._timeout))
-        found = self._wait(asked)[group].topic_partitions
-        return {(p.topic, p.partition): p.offset for p in found if p.offset >= 0}
 
     def read(self, topic: str, newest: int | None = None) -> Iterator[Message]:
         """The messages of a topic up to its end as it is now; with `newest`, about that many a partition.
@@ -131,15 +104,15 @@ class KafkaAdmin:
         The timeout bounds each wait for a next message: a long topic is read whole, a silent broker is not
         waited for. Reads outside any consumer group. A topic that does not exist is empty.
         """
-        begin, end = self.begin_offsets([topic]), self.end_offsets([topic])
+        begin, end = self._offsets.begin_offsets([topic]), self._offsets.end_offsets([topic])
         starts = {at: max(begin[at], end[at] - newest if newest is not None else 0) for at in end}
         left = {at[1]: end[at] for at in end if starts[at] < end[at]}
         if not left:
             return
         consumer = Consumer(
             {
-                **_quiet(self._bootstrap),
-                "group.id": "-",
+                **quiet(self._bootstrap),
+                "group.id": NO_GROUP,
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "auto.offset.reset": "earliest",
@@ -153,7 +126,7 @@ class KafkaAdmin:
 
     def _until(self, consumer: Consumer, left: dict[int, int]) -> Iterator[Message]:
         while left:
-            message = self._asked(lambda: consumer.poll(self._timeout))
+            message = _asked(lambda: consumer.poll(self._timeout))
             if message is None:
                 raise Unavailable("Kafka", f"no message within {self._timeout:g} s")
             number, offset, error = message.partition(), message.offset(), message.error()
@@ -166,14 +139,6 @@ class KafkaAdmin:
             if error is not None or offset + 1 >= left[number]:
                 del left[number]
 
-    def _offsets(self, topics: Iterable[str], spec: OffsetSpec) -> Offsets:
-        there = self.topics()
-        request = {TopicPartition(name, number): spec for name in set(topics) for number in range(there.get(name, 0))}
-        if not request:
-            return {}
-        asked = self._asked(lambda: self._client.list_offsets(request, request_timeout=self._timeout))
-        return {(p.topic, p.partition): answer.offset for p, answer in self._wait(asked).items()}
-
     def _newly(self, future: Future[Any]) -> bool:
         try:
             self._result(future)
@@ -185,7 +150,7 @@ class KafkaAdmin:
         return {name: self._result(future) for name, future in futures.items()}
 
     def _result(self, future: Future[Any]) -> Any:
-        return self._asked(lambda: future.result(self._timeout))
+        return _asked(lambda: future.result(self._timeout))
 
 
 class _Exists(Exception):
@@ -205,8 +170,3 @@ def _asked(call: Callable[[], T]) -> T:
         raise Unavailable("Kafka", reason.str()) from None
     except TimeoutError:
         raise Unavailable("Kafka", "no answer in time") from None
-
-
-def _quiet(bootstrap: str) -> dict[str, Any]:
-    """Client options. librdkafka says nothing by itself: what matters comes back as an error of the call."""
-    return {"bootstrap.servers": bootstrap, "log_level": 0}

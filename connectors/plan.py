@@ -7,7 +7,7 @@ from typing import Literal
 from connectors.debezium import HEARTBEATS
 from connectors.kafka_admin import TopicSpec
 from schemas.contract import Contract
-from schemas.topics import COMPACTED, INTERNAL, PROGRESS, SINGLE_PARTITION, beat_topic
+from schemas.topics import COMPACTED, INTERNAL, LARGEST_MESSAGE, LARGEST_ROW, PROGRESS, SINGLE_PARTITION, beat_topic
 
 Action = Literal["create", "update", "unchanged", "refuse"]
 
@@ -74,7 +74,11 @@ def source_topics(contract: Contract, partitions: int) -> list[TopicSpec]:
 
     Raw topics are not compacted: a later version of a row may lack a value that only an earlier one carries.
     """
-    rows = {"cleanup.policy": "delete", "retention.ms": str(14 * DAY_MS)}
+    rows = {
+        "cleanup.policy": "delete",
+        "retention.ms": str(14 * DAY_MS),
+        "max.message.bytes": str(LARGEST_ROW),
+    }
     passing = {"cleanup.policy": "delete", "retention.ms": str(DAY_MS), "segment.ms": str(HOUR_MS)}
     source = contract.source
     control = (beat_topic(source), f"{source}.transaction", f"{HEARTBEATS}.{source}")
@@ -95,10 +99,11 @@ def changed_options(wanted: Mapping[str, str], found: Mapping[str, str]) -> dict
 
 
 def _internal_config(name: str) -> dict[str, str]:
+    size = {"max.message.bytes": str(LARGEST_MESSAGE)}
     if name not in COMPACTED:
-        return {"cleanup.policy": "delete", "retention.ms": FOREVER}
+        return {"cleanup.policy": "delete", "retention.ms": FOREVER, **size}
     # Every beat writes a progress message: without short segments a week of them would wait for compaction.
-    return {"cleanup.policy": "compact", **({"segment.ms": str(HOUR_MS)} if name == PROGRESS else {})}
+    return {"cleanup.policy": "compact", **size, **({"segment.ms": str(HOUR_MS)} if name == PROGRESS else {})}
 
 
 def _topic_step(spec: TopicSpec, found: Found) -> Step:

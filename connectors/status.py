@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from connectors import database
 from connectors.connect_api import ConnectApi, ConnectorStatus
-from connectors.kafka_admin import KafkaAdmin, Offsets
+from connectors.kafka_admin import KafkaAdmin
+from connectors.kafka_offsets import KafkaOffsets, Offsets
 from schemas.contract import Contract
 from schemas.dead_letter import DeadLetter
 from schemas.errors import Unavailable
@@ -83,7 +84,8 @@ def status(contracts: Sequence[Contract], settings: Settings) -> list[SourceRepo
     """
     kafka = KafkaAdmin(settings.kafka, settings.request_timeout)
     topics = {topic for c in contracts for topic in (*c.raw_topics(), c.beat_topic)} | {CHANGES}
-    queues = Queues(kafka.begin_offsets(topics), kafka.end_offsets(topics), kafka.committed(settings.group))
+    group = KafkaOffsets(settings.kafka, settings.group, settings.request_timeout)
+    queues = Queues(group.begin_offsets(topics), group.end_offsets(topics), group.committed(topics))
     watermarks = last_progress(kafka, {contract.source for contract in contracts})
     dead = Counter(_source_of(message.value()) for message in kafka.read(DEAD_LETTERS))
     rows = _rows_expected(contracts, settings)
@@ -131,10 +133,8 @@ def snapshot(
     only through the source's log, which is read after the snapshot.
     """
     read = queues.held(contract.raw_topics())
-    if offsets:
-        done = not any("snapshot" in offset for offset in offsets)
-    else:
-        done = queues.held([contract.beat_topic]) > 0
+    unfinished = any("snapshot" in offset for offset in offsets)
+    done = not unfinished if offsets else queues.held([contract.beat_topic]) > 0
     state: Literal["waiting", "running", "done"] = "done" if done else "running" if read or offsets else "waiting"
     expected = None if rows is None else sum(rows.get(table, 0) for table in contract.tables)
     return Snapshot(state, read, expected)

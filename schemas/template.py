@@ -1,5 +1,6 @@
 """`"team:{team_id}#member"`: text with column names, filled from a row."""
 
+import json
 from base64 import b64encode
 from collections.abc import Mapping
 from string import Formatter
@@ -62,7 +63,10 @@ class Template:
 
 
 def as_text(row: Mapping[str, Any], column: str) -> str | None:
-    """A column's value as text, null as None. Raises Rejected where the row does not really hold the column."""
+    """A column's value as text, null as None; what is not text (numbers, arrays, JSON objects) as JSON.
+
+    Raises Rejected where the row does not really hold the column.
+    """
     if column not in row:
         raise Rejected("missing_column", f"column {column!r} is not in the row; was it dropped or renamed?")
     value = row[column]
@@ -70,9 +74,7 @@ def as_text(row: Mapping[str, Any], column: str) -> str | None:
         return None
     if unavailable(value):
         raise Rejected("placeholder_value", f"column {column!r} was not sent by the database (unchanged TOAST value)")
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else str(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def unavailable(value: Any) -> bool:

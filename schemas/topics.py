@@ -26,6 +26,12 @@ COMPACTED: Final = frozenset({CHANGES, LABELS, RELATIONS, PROGRESS})
 SINGLE_PARTITION: Final = frozenset({LABELS, RELATIONS, PROGRESS, DEAD_LETTERS})
 
 
+LARGEST_ROW = 8 * 1024 * 1024
+"""Bytes of a raw message, at most: a row as Debezium writes it."""
+LARGEST_MESSAGE = 12 * 1024 * 1024
+"""Bytes of a message of ours, at most: a dead letter holds its original in base64, a third larger."""
+
+
 def raw_topic(source: str, table: str) -> str:
     """Where Debezium writes the rows of `table` (`schema.table`): topic prefix = source name."""
     return f"{source}.{table}"

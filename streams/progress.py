@@ -28,15 +28,14 @@ class OffsetReader(Protocol):
 
     def end_offsets(self, topics: Sequence[str]) -> Offsets: ...
 
-    def committed(self, group: str) -> Offsets: ...
+    def committed(self, topics: Sequence[str]) -> Offsets: ...
 
 
 class Tracker:
     """Holds the newest beat of each source and follows one at a time to the index."""
 
-    def __init__(self, offsets: OffsetReader, group: str, raw_topics: Mapping[str, Sequence[str]], poll: float) -> None:
+    def __init__(self, offsets: OffsetReader, raw_topics: Mapping[str, Sequence[str]], poll: float) -> None:
         self._offsets = offsets
-        self._group = group
         self._raw_topics = raw_topics
         self._poll = poll
         self._newest: dict[str, Beat] = {}
@@ -62,7 +61,7 @@ class Tracker:
         """Return when the group has committed all that these topics hold now."""
         ends = await asyncio.to_thread(self._offsets.end_offsets, topics)
         begins = await asyncio.to_thread(self._offsets.begin_offsets, topics)
-        while not reached(begins, ends, await asyncio.to_thread(self._offsets.committed, self._group)):
+        while not reached(begins, ends, await asyncio.to_thread(self._offsets.committed, topics)):
             await asyncio.sleep(self._poll)
 
 

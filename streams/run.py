@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import faust
 
-from connectors.kafka_admin import KafkaAdmin
+from connectors.kafka_offsets import KafkaOffsets
 from schemas.contract import Contract
-from schemas.errors import NotAvailable, Unavailable
+from schemas.errors import Unavailable
 from schemas.settings import Settings
 from schemas.topics import CHANGES
 from streams.supervise import supervise
@@ -27,17 +27,14 @@ def run_alone(settings: Settings, contracts: Sequence[Contract]) -> None:
 def run_supervised(settings: Settings, contracts: Sequence[Contract], command: Sequence[str]) -> int:
     """Keep a worker (`command`) running until SIGTERM or SIGINT. Returns the exit code."""
     _log_to_stderr()
-    admin = KafkaAdmin(settings.kafka)
+    offsets = KafkaOffsets(settings.kafka, settings.group)
     topics = [CHANGES, *(topic for contract in contracts for topic in contract.raw_topics())]
 
     def backlog() -> tuple[int, int] | None:
         try:
-            ends, begins, committed = (
-                admin.end_offsets(topics),
-                admin.begin_offsets(topics),
-                admin.committed(settings.group),
-            )
-        except (Unavailable, NotAvailable):
+            ends, begins = offsets.end_offsets(topics), offsets.begin_offsets(topics)
+            committed = offsets.committed(topics)
+        except Unavailable:
             return None
         waiting = sum(max(0, end - max(begins.get(p, 0), committed.get(p, 0))) for p, end in ends.items())
         return waiting, sum(committed.values())
@@ -46,6 +43,9 @@ def run_supervised(settings: Settings, contracts: Sequence[Contract], command: S
 
 
 def _log_to_stderr() -> None:
+    """Our own lines; of the libraries warnings, and of aiokafka nothing: while Kafka is away it says so 20 times a
+    second, and what matters to a batch comes back as an error of the call."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for noisy in ("faust", "aiokafka", "mode"):
+    for noisy in ("faust", "mode"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

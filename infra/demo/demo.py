@@ -66,7 +66,7 @@ def play(record: Record, start: Callable[[], AbstractContextManager[Stage]], sho
 
 def _play_on(stage: Stage, began_ms: int, record: Record, show: Show, console: Console) -> None:
     with record.step("snapshot", "The sample company becomes searchable"):
-        _snapshot(stage, began_ms, console)
+        await_searchable(stage, began_ms, console)
     with record.step("permissions", "One question, two people of different teams"):
         for person, answer in steps.two_answers(stage).items():
             console.print(show.answer(stage.company.story.two_answers.question, person, answer, 2))
@@ -98,7 +98,8 @@ def measure(stage: Stage, count: int, console: Console) -> dict[str, float]:
     return found
 
 
-def _snapshot(stage: Stage, began_ms: int, console: Console) -> None:
+def await_searchable(stage: Stage, began_ms: int, console: Console) -> None:
+    """Wait, with a progress bar, until all committed up to `began_ms` is searchable; print how fast it went."""
     total = steps.rows_in(stage)
     began, before = time.monotonic(), stage.product.searchable()
     with _bar(console, "records", total) as progress:

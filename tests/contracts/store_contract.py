@@ -24,7 +24,17 @@ ODD_TEXTS = [
     "x" * 65_535,
     "ä" * 32_767,
 ]
-ODD_NAMES = ["per%20cent", "com,ma", "quo'te", 'double"quote', "back\\slash", "ünïcode/日本/😀", "a b", "x' or 1 == 1", "n\nl"]
+ODD_NAMES = [
+    "per%20cent",
+    "com,ma",
+    "quo'te",
+    'double"quote',
+    "back\\slash",
+    "ünïcode/日本/😀",
+    "a b",
+    "x' or 1 == 1",
+    "n\nl",
+]
 _sources = itertools.count()
 
 
@@ -109,7 +119,9 @@ class StoreContract:
             assert theirs.vector.dtype == np.float32
             assert np.array_equal(mine.vector, theirs.vector)
 
-    @pytest.mark.parametrize("sizes", [(1, 3), (3, 1), (5, 2), (2, 2), (1, 4, 2, 6), (3, 0), (3, 0, 2), (0, 2)], ids=str)
+    @pytest.mark.parametrize(
+        "sizes", [(1, 3), (3, 1), (5, 2), (2, 2), (1, 4, 2, 6), (3, 0), (3, 0, 2), (0, 2)], ids=str
+    )
     def test_a_record_that_grows_shrinks_goes_and_returns_is_always_just_its_last_version(
         self, store: ChunkStore, source: str, sizes: tuple[int, ...]
     ) -> None:

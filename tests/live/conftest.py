@@ -11,6 +11,7 @@ import pytest
 from pytest_docker.plugin import DockerComposeExecutor
 
 import freshline
+from infra.demo.steps import settled
 from infra.local.provider import COMPOSE_FILE, DockerProvider, StackProvider, compose_command, docker_works
 from infra.local.stack import Stack
 from schemas.settings import Settings
@@ -22,6 +23,8 @@ LIVE = ROOT / ".freshline-live"
 
 LAG_LIMIT = "6s"
 """Shorter than the default, so that a test need not wait long for the refusal."""
+
+SNAPSHOT_S = 300.0
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +53,10 @@ def provider(live_home: Path) -> Iterator[StackProvider]:
 def settings(provider: StackProvider, live_home: Path) -> Settings:
     """Settings of the running product: servers, stream job and API, the sample company captured."""
     os.environ["FRESHLINE_PERMISSION_LAG_LIMIT"] = LAG_LIMIT
-    return freshline.start_all(provider, live_home)
+    settings = freshline.start_all(provider, live_home)
+    with freshline.open_stage(settings) as stage:
+        settled(stage, since_ms=1, progress=lambda done: None, patience_s=SNAPSHOT_S)
+    return settings
 
 
 @pytest.fixture

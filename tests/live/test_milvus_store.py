@@ -134,7 +134,9 @@ class TestMilvusStore(StoreContract):
         assert rejected.value.reason == "index_refused"
         assert self.replaced(store, good) == Held(at(1), good.rows)
 
-    def test_a_delete_of_an_impossibly_long_name_is_refused_not_waited_for(self, store: MilvusStore, source: str) -> None:
+    def test_a_delete_of_an_impossibly_long_name_is_refused_not_waited_for(
+        self, store: MilvusStore, source: str
+    ) -> None:
         with pytest.raises(Rejected):
             store.write([version(source, "x" * 3000, 1, [])])
 

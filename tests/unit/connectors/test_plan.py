@@ -7,7 +7,7 @@ import pytest
 from connectors.kafka_admin import TopicSpec
 from connectors.load import load_file
 from connectors.plan import Found, Plan, Step, Wanted, plan, wanted_topics
-from schemas.topics import INTERNAL
+from schemas.topics import INTERNAL, LARGEST_MESSAGE
 
 NOTHING = Found({}, {}, {})
 TOPICS = (
@@ -84,4 +84,8 @@ def test_every_topic_of_freshline_and_of_the_source_is_wanted(write_source: Call
         "freshline.relations",
         "freshline.progress",
     }
-    assert topics["freshline.dead-letters"].config == {"cleanup.policy": "delete", "retention.ms": "-1"}
+    assert topics["freshline.dead-letters"].config == {
+        "cleanup.policy": "delete",
+        "retention.ms": "-1",
+        "max.message.bytes": str(LARGEST_MESSAGE),
+    }

@@ -40,9 +40,19 @@ def test_topics_follow_from_source_and_tables() -> None:
 
 def test_every_column_the_contract_names_is_one_the_table_must_have() -> None:
     tickets = CONTRACT.tables["helpdesk.tickets"]
-    assert tickets.columns() == set(
-        ["id", "updated_at", "subject", "body", "status", "card_number", "tenant_id", "owner", "team", "excluded", "region"]
-    )
+    assert tickets.columns() == {
+        "id",
+        "updated_at",
+        "subject",
+        "body",
+        "status",
+        "card_number",
+        "tenant_id",
+        "owner",
+        "team",
+        "excluded",
+        "region",
+    }
 
 
 @pytest.mark.parametrize("lone", ["text", "permissions"])

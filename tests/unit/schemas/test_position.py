@@ -38,7 +38,7 @@ def test_a_change_without_a_usable_lsn_is_rejected(lsn: Any) -> None:
     "transaction", [[1], "x", 7, {"total_order": "3"}, {"total_order": -1}, {"total_order": 2**32}]
 )
 def test_a_transaction_block_that_gives_no_order_is_rejected(transaction: Any) -> None:
-    with pytest.raises(Rejected, match="order|object"):
+    with pytest.raises(Rejected, match=r"order|object"):
         of_source({"connector": "postgresql", "lsn": 1}, transaction)
 
 

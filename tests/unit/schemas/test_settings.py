@@ -55,7 +55,7 @@ def test_the_local_stack_says_where_its_parts_are_and_the_environment_wins(tmp_p
 
 @pytest.mark.parametrize("damaged", ["", "{", "[]", {}, {**STACK, "milvus": {}}, {**STACK, "kafka": None}], ids=str)
 def test_a_damaged_note_of_the_local_stack_is_refused_in_words(tmp_path: Path, damaged: object) -> None:
-    with pytest.raises(Misconfigured, match="damaged.*make up"):
+    with pytest.raises(Misconfigured, match=r"damaged.*make up"):
         Settings.load(stack_note(tmp_path, damaged))
 
 

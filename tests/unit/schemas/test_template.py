@@ -57,7 +57,7 @@ def test_a_text_that_only_mentions_the_placeholder_is_data() -> None:
 
 @pytest.mark.parametrize("wrong", ["{a:>9}", "{a!r}", "{}", "{a.b}", "{a[0]}", "{a:{b}}", "{!r}", "{", "}", "{a"])
 def test_anything_but_a_plain_column_name_is_refused(wrong: str) -> None:
-    with pytest.raises(ValueError, match=".+"):
+    with pytest.raises(ValueError, match=r".+"):
         Template(wrong)
 
 

@@ -21,14 +21,14 @@ def payload(part: Any) -> Any:
     return part["payload"] if isinstance(part, dict) and part.keys() == {"schema", "payload"} else part
 
 
-def outcome(event: RawEvent) -> RowEvent | None | str:
+def outcome(event: RawEvent) -> RowEvent | str | None:
     try:
         return decode(event)
     except Rejected as rejected:
         return rejected.reason
 
 
-def expected(message: dict[str, Any]) -> RowEvent | None | str:
+def expected(message: dict[str, Any]) -> RowEvent | str | None:
     """What a recorded message means, read straight from what was recorded."""
     if message["value"] is None:
         return None

@@ -1,7 +1,8 @@
 """The wiring: each agent reads its topics as raw bytes, hands batches to its step, then acknowledges them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import faust
@@ -60,6 +61,18 @@ def wired(steps: Steps) -> faust.App:
     return app
 
 
+@asynccontextmanager
+async def running(steps: Steps, name: str) -> AsyncIterator[Any]:
+    """The agent of that name at work, without Kafka: what is `put` comes to it as from its topic."""
+    app = wired(steps)
+    agent = next(agent for full, agent in app.agents.items() if str(full).endswith(name))
+    try:
+        async with agent.test_context() as at_work:
+            yield at_work
+    finally:
+        cast(Any, app.consumer)._thread.thread_loop.close()  # of a consumer thread that never runs here
+
+
 def topics_of(agent: Any) -> set[str]:
     return set(agent.channel.topics)
 
@@ -76,10 +89,8 @@ async def test_each_agent_reads_its_own_topics() -> None:
 @pytest.mark.parametrize("name", ["indexing", "intake", "progress"])
 async def test_bytes_arrive_as_they_are_and_are_acknowledged_once_done(name: str, acknowledged: list[int]) -> None:
     steps = Steps()
-    app = wired(steps)
-    agent = next(agent for full, agent in app.agents.items() if str(full).endswith(name))
-    async with agent.test_context() as running:
-        await running.put(b"\xff not json", key=b"\x00k", wait=False)
+    async with running(steps, name) as agent:
+        await agent.put(b"\xff not json", key=b"\x00k", wait=False)
         await asyncio.wait_for(steps.got.wait(), 5)
     (batch,) = steps.batches
     assert [(raw.key, raw.value) for raw in batch] == [(b"\x00k", b"\xff not json")]
@@ -89,8 +100,7 @@ async def test_bytes_arrive_as_they_are_and_are_acknowledged_once_done(name: str
 async def test_nothing_is_acknowledged_while_the_index_is_away(acknowledged: list[int]) -> None:
     steps = Steps()
     steps.failures = 3
-    agent = next(agent for full, agent in wired(steps).agents.items() if str(full).endswith("indexing"))
-    async with agent.test_context() as running:
-        await running.put(b"a", wait=False)
+    async with running(steps, "indexing") as agent:
+        await agent.put(b"a", wait=False)
         await asyncio.wait_for(steps.got.wait(), 5)
     assert (len(steps.batches), steps.failures, acknowledged) == (1, 0, [1])

@@ -115,6 +115,14 @@ def test_without_tenant_or_reader_the_record_and_its_grants_are_taken_away_and_t
     assert reason(result) == "no_permission"
 
 
+@pytest.mark.parametrize(
+    "columns", [{"owner": "*"}, {"owner": "x#member"}, {"team": "7#owner"}, {"excluded": "a*"}], ids=str
+)
+def test_a_value_cannot_make_a_reader_into_everybody_or_into_a_userset(columns: dict[str, Any]) -> None:
+    result = taken(**columns)
+    assert (result.change, result.label, result.grant, reason(result)) == (GONE, None, NO_GRANT, "no_permission")
+
+
 @pytest.mark.parametrize("column", ["tenant_id", "owner", "team", "excluded", "region"])
 def test_where_it_is_unknown_who_may_see_a_record_nobody_does(column: str) -> None:
     absent, unsent = without(column), taken(**{column: PLACEHOLDER})

@@ -145,7 +145,9 @@ async def test_a_tombstone_sends_nothing(job: Job, kafka: Kafka) -> None:
 
 
 async def test_changes_are_in_the_index_when_indexing_returns(job: Job, kafka: Kafka, store: MemoryStore) -> None:
-    await job.index([as_message(upsert("1", 5, "text")), as_message(upsert("2", 6)), as_message(delete("2", 7))], kafka.send)
+    await job.index(
+        [as_message(upsert("1", 5, "text")), as_message(upsert("2", 6)), as_message(delete("2", 7))], kafka.send
+    )
     assert (list(store.records), kafka.sent) == (["helpdesk/helpdesk.tickets/1"], [])
 
 
@@ -160,7 +162,9 @@ async def test_what_is_no_change_of_ours_is_a_dead_letter(
     assert len(store.records) == 1
 
 
-async def test_what_the_index_refuses_is_a_dead_letter_with_source_and_bytes(job: Job, kafka: Kafka, store: MemoryStore) -> None:
+async def test_what_the_index_refuses_is_a_dead_letter_with_source_and_bytes(
+    job: Job, kafka: Kafka, store: MemoryStore
+) -> None:
     bad = as_message(upsert("1", 5, url="x" * 9000))
     await job.index([bad, as_message(upsert("2", 6))], kafka.send)
     (letter,) = kafka.letters

@@ -28,8 +28,8 @@ class Kafka:
         self.asked += topics
         return {at: offset for at, offset in self.ends.items() if at[0] in topics}
 
-    def committed(self, group: str) -> Offsets:
-        assert group == "group"
+    def committed(self, topics: Sequence[str]) -> Offsets:
+        assert topics == self.asked[-len(topics) :]
         return self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
 
 
@@ -38,7 +38,7 @@ def beat(at: int, source: str = "helpdesk") -> Beat:
 
 
 def tracker(kafka: Kafka) -> Tracker:
-    return Tracker(kafka, "group", {"helpdesk": ["helpdesk.t"], "wiki": ["wiki.t"]}, poll=0)
+    return Tracker(kafka, {"helpdesk": ["helpdesk.t"], "wiki": ["wiki.t"]}, poll=0)
 
 
 async def follow(tracker: Tracker) -> Progress:
@@ -63,9 +63,9 @@ async def test_the_beat_is_followed_through_the_raw_topics_and_then_the_changes(
 
 async def test_what_intake_wrote_before_the_beat_is_waited_for_although_it_came_later() -> None:
     class Growing(Kafka):
-        def committed(self, group: str) -> Offsets:
+        def committed(self, topics: Sequence[str]) -> Offsets:
             self.ends[CHANGES] = 5
-            return super().committed(group)
+            return super().committed(topics)
 
     kafka = Growing({RAW: 1, CHANGES: 4}, [{RAW: 1}, {RAW: 1, CHANGES: 4}, {RAW: 1, CHANGES: 5}])
     watched = tracker(kafka)

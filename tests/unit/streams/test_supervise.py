@@ -34,4 +34,7 @@ def test_a_backlog_without_a_commit_for_the_stall_time_is_a_standstill() -> None
 
 
 def test_the_stall_time_starts_when_work_arrives_not_when_the_last_was_done() -> None:
-    assert judged([(1000, (0, 10)), (5000, (0, 10)), (5005, (1, 10)), (5059, (1, 10)), (5060, (1, 10))])[-2:] == [False, True]
+    assert judged([(1000, (0, 10)), (5000, (0, 10)), (5005, (1, 10)), (5059, (1, 10)), (5060, (1, 10))])[-2:] == [
+        False,
+        True,
+    ]
