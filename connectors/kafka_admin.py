@@ -26,6 +26,11 @@ from schemas.errors import Misconfigured, Unavailable
 
 T = TypeVar("T")
 
+NEAR = 100
+"""Messages that are read over rather than jumped over."""
+READ_AHEAD_KB = 32 * 1024
+"""What a reader may hold in memory ahead of us; a single larger message still comes."""
+
 _BROKEN_CONFIG = frozenset(
     {
         KafkaError.INVALID_CONFIG,
@@ -107,22 +112,60 @@ class KafkaAdmin:
         begin, end = self._offsets.begin_offsets([topic]), self._offsets.end_offsets([topic])
         starts = {at: max(begin[at], end[at] - newest if newest is not None else 0) for at in end}
         left = {at[1]: end[at] for at in end if starts[at] < end[at]}
+        yield from self._read(topic, {at[1]: offset for at, offset in starts.items()}, left)
+
+    def read_partition(self, topic: str, partition: int, start: int, end: int) -> Iterator[Message]:
+        """The messages of one partition from offset `start` to before `end`, as far as they still exist."""
+        yield from self._read(topic, {partition: start}, {partition: end} if start < end else {})
+
+    def pick(self, topic: str, offsets: Iterable[int]) -> Iterator[Message | None]:
+        """The messages of partition 0 at these offsets, in the order given; None for one that is gone.
+
+        Quick where offsets rise in small steps, right in any order. One message is in our memory at a time.
+        """
+        consumer, following = self._consumer(), -1
+        try:
+            for wanted in offsets:
+                if not following <= wanted < following + NEAR:
+                    consumer.assign([TopicPartition(topic, 0, wanted)])
+                found = next((m for m in self._from(consumer) if m is None or (m.offset() or 0) >= wanted), None)
+                following = -1 if found is None else (found.offset() or 0) + 1
+                yield found if found is not None and found.offset() == wanted else None
+        finally:
+            consumer.close()
+
+    def _read(self, topic: str, starts: Mapping[int, int], left: dict[int, int]) -> Iterator[Message]:
         if not left:
             return
-        consumer = Consumer(
+        consumer = self._consumer()
+        try:
+            consumer.assign([TopicPartition(topic, number, starts[number]) for number in left])
+            yield from self._until(consumer, left)
+        finally:
+            consumer.close()
+
+    def _consumer(self) -> Consumer:
+        return Consumer(
             {
                 **quiet(self._bootstrap),
                 "group.id": NO_GROUP,
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "auto.offset.reset": "earliest",
+                "queued.max.messages.kbytes": READ_AHEAD_KB,
             }
         )
-        try:
-            consumer.assign([TopicPartition(topic, number, starts[topic, number]) for number in left])
-            yield from self._until(consumer, left)
-        finally:
-            consumer.close()
+
+    def _from(self, consumer: Consumer) -> Iterator[Message | None]:
+        """What comes next, and so on; None where the partition ends."""
+        while True:
+            message = _asked(lambda: consumer.poll(self._timeout))
+            if message is None:
+                raise Unavailable("Kafka", f"no message within {self._timeout:g} s")
+            error = message.error()
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                raise Unavailable("Kafka", error.str())
+            yield message if error is None else None
 
     def _until(self, consumer: Consumer, left: dict[int, int]) -> Iterator[Message]:
         while left:

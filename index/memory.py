@@ -7,7 +7,8 @@ import numpy as np
 
 from index.store import Found, Held, Row, Vector, Version
 from schemas.access import AccessFilter
-from schemas.position import Position
+from schemas.change import table_id, table_of
+from schemas.position import NOWHERE, Position
 
 _NO_VECTOR: Vector = np.empty(0, dtype=np.float32)
 
@@ -24,7 +25,7 @@ class MemoryStore:
 
     def _held(self, record_id: str) -> Held:
         rows = self.records.get(record_id, ())
-        deleted = self.tombstones.get(record_id, Position(""))
+        deleted = max(self.tombstones.get(name, NOWHERE) for name in (record_id, table_of(record_id)))
         return Held(max(rows[0].position, deleted) if rows else deleted, rows)
 
     def write(self, versions: Sequence[Version]) -> None:
@@ -34,6 +35,13 @@ class MemoryStore:
             else:
                 self.tombstones[version.record_id] = version.position
                 self.records.pop(version.record_id, None)
+
+    def truncate(self, source: str, table: str, position: Position) -> None:
+        name = table_id(source, table)
+        self.tombstones[name] = max(position, self.tombstones.get(name, NOWHERE))
+        for record_id, rows in list(self.records.items()):
+            if table_of(record_id) == name and rows[0].position < position:
+                self.records.pop(record_id, None)
 
     def search(self, vector: Vector, access: AccessFilter, limit: int) -> list[Found]:
         permitted = (

@@ -1,19 +1,21 @@
 """The index in Milvus: Milvus Lite behind our launcher, or a Milvus server, by URI and token.
 
 Two collections: `<name>_chunks`, a row a chunk, and `<name>_deleted`, which remembers the position at which a record
-was deleted, so that an older version seen again is not brought back. Crash safety without transactions: a record's
-head (chunk 0) always tells of at least as many chunks as the record has in the index. So a growing record's head is
-written first, a shrinking one's last, and a write repeated after a crash finds and completes what it left.
+was deleted, or its whole table emptied, so that an older version seen again is not brought back. Crash safety without
+transactions: a record's head (chunk 0) always tells of at least as many chunks as the record has in the index. So a
+growing record's head is written first, a shrinking one's last, and a write repeated after a crash finds and completes
+what it left.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from index.embedder import ModelSpec
-from index.milvus_client import MilvusConnection, one_of
+from index.milvus_client import MilvusConnection, before, one_of
 from index.milvus_schema import CHUNK_FIELDS, Names, ensure_collections, from_entity, to_entity
 from index.store import Found, Held, Row, Vector, Version, chunk_id
 from schemas.access import AccessFilter
+from schemas.change import table_id, table_of
 from schemas.position import NOWHERE, Position
 
 STRONG = "Strong"
@@ -42,8 +44,9 @@ class MilvusStore:
         rows: dict[str, list[Row]] = {}
         for row in (*heads, *tails):
             rows.setdefault(row.record_id, []).append(row)
-        deleted = self._deleted(record_ids)
-        return {record_id: _held(rows.get(record_id, []), deleted.get(record_id, NOWHERE)) for record_id in record_ids}
+        deleted = self._deleted([*record_ids, *{table_of(record_id) for record_id in record_ids}])
+        floor = {r: max(deleted.get(name, NOWHERE) for name in (r, table_of(r))) for r in record_ids}
+        return {record_id: _held(rows.get(record_id, []), floor[record_id]) for record_id in record_ids}
 
     def write(self, versions: Sequence[Version]) -> None:
         kept = [v for v in versions if v.rows]
@@ -56,6 +59,13 @@ class MilvusStore:
         self._delete(chunk_id(v.record_id, n) for v in versions for n in range(max(1, len(v.rows)), v.chunks_before))
         self._upsert([v.rows[0] for v in shrinking])
         self._delete(chunk_id(v.record_id, 0) for v in gone if v.chunks_before)
+
+    def truncate(self, source: str, table: str, position: Position) -> None:
+        name = table_id(source, table)
+        if position > self._deleted([name]).get(name, NOWHERE):
+            self._put(self.names.deleted, [_tombstone(name, position)])
+        older = f"{one_of('source', [source])} and {one_of('table', [table])} and {before('position', position)}"
+        self._milvus.call(lambda client: client.delete(self.names.chunks, filter=older, timeout=self._timeout))
 
     def search(self, vector: Vector, access: AccessFilter, limit: int) -> list[Found]:
         if access.empty:
@@ -103,8 +113,7 @@ class MilvusStore:
         return found
 
     def _bury(self, gone: Sequence[Version]) -> None:
-        marks = [{"record_id": v.record_id, "position": v.position, "unused": [0.0, 1.0]} for v in gone]
-        self._put(self.names.deleted, marks)
+        self._put(self.names.deleted, [_tombstone(v.record_id, v.position) for v in gone])
 
     def _upsert(self, rows: Sequence[Row]) -> None:
         self._put(self.names.chunks, [to_entity(row) for row in rows])
@@ -131,6 +140,10 @@ def expression(access: AccessFilter) -> str:
     """The Milvus predicate for what an asker may see: a list of integers and a list of quoted names."""
     labels = ", ".join(str(int(label)) for label in sorted(access.labels))
     return f"label in [{labels}] and {one_of('source', sorted(access.sources))}"
+
+
+def _tombstone(name: str, position: Position) -> dict[str, Any]:
+    return {"record_id": name, "position": position, "unused": [0.0, 1.0]}
 
 
 def _held(rows: Sequence[Row], deleted: Position) -> Held:

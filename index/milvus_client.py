@@ -65,3 +65,8 @@ def one_of(field: str, names: Sequence[str]) -> str:
     """`field in ["…", "…"]`, each name quoted for Milvus's filter language."""
     quoted = ", ".join(f'"{name.translate(_ESCAPES)}"' for name in names)
     return f"{field} in [{quoted}]"
+
+
+def before(field: str, name: str) -> str:
+    """`field < "…"`: text that sorts before a name."""
+    return f'{field} < "{name.translate(_ESCAPES)}"'

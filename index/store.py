@@ -46,7 +46,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What the index holds of a record: its rows, or only the position at which it was deleted, or nothing."""
+    """What the index holds of a record: its rows, or only the position at which it was deleted, or nothing.
+
+    `position` is the highest of: where the record stands, where it was deleted, where its table was emptied.
+    """
 
     position: Position = NOWHERE
     rows: tuple[Row, ...] = ()
@@ -74,11 +77,21 @@ class Found:
     similarity: float
 
 
-class ChunkStore(Protocol):
-    """Blocking; safe to call from several threads. Raises IndexUnavailable when the store is away."""
+class ChunkReader(Protocol):
+    """What who asks needs. Blocking; safe to call from several threads. Raises IndexUnavailable when away."""
 
     def held(self, record_ids: Sequence[str]) -> dict[str, Held]:
         """What the index holds of each record, with vectors. Every id asked for is in the result."""
+
+    def search(self, vector: Vector, access: AccessFilter, limit: int) -> list[Found]:
+        """The `limit` permitted chunks most similar to `vector`, most similar first. Exact, not approximate."""
+
+    def count(self, source: str) -> int:
+        """How many records of a source are searchable."""
+
+
+class ChunkStore(ChunkReader, Protocol):
+    """What the writer needs besides."""
 
     def write(self, versions: Sequence[Version]) -> None:
         """Make the index show these versions. Idempotent; after a crash midway, writing again completes it.
@@ -86,11 +99,11 @@ class ChunkStore(Protocol):
         No two versions of one record in a call. Raises Rejected(index_refused) if the store refuses the content.
         """
 
-    def search(self, vector: Vector, access: AccessFilter, limit: int) -> list[Found]:
-        """The `limit` permitted chunks most similar to `vector`, most similar first. Exact, not approximate."""
+    def truncate(self, source: str, table: str, position: Position) -> None:
+        """Remove every record of a table that is older than `position`; older ones that come later stay out.
 
-    def count(self, source: str) -> int:
-        """How many records of a source are searchable."""
+        Idempotent. `Held.position` of any of its records is at least `position` from now on.
+        """
 
 
 def chunk_id(record_id: str, chunk: int) -> str:

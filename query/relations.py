@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from query.principal import EVERYONE, Principal
+from schemas.change import table_of
+from schemas.position import NOWHERE, Position
 from schemas.relation import Grant
 
 _NONE: frozenset[str] = frozenset()
@@ -34,6 +36,8 @@ class RelationGraph:
         self._usersets: dict[tuple[str, str], dict[str, set[str]]] = {}
         """(tenant, subject) -> userset -> the rows that put the subject into it."""
         self._sources: Counter[str] = Counter()
+        self._emptied: dict[str, Position] = {}
+        """Table -> the position of its last TRUNCATE."""
 
     @property
     def sources(self) -> frozenset[str]:
@@ -42,6 +46,10 @@ class RelationGraph:
 
     def apply(self, grant: Grant) -> set[str]:
         """Take a row's grant unless a newer one is known. Returns the tenants it touched. Idempotent."""
+        if grant.truncated:
+            return self._empty(grant)
+        if grant.position < self._emptied.get(table_of(grant.record_id), NOWHERE):
+            return set()
         before = self._grants.get(grant.record_id)
         if before is not None and (grant.position < before.position or grant == before):
             return set()
@@ -51,7 +59,20 @@ class RelationGraph:
     def forget(self, record_id: str) -> set[str]:
         """Withdraw what a row granted, keeping its position. Returns the tenants it touched."""
         before = self._grants.get(record_id)
-        return set() if before is None else self.apply(before.model_copy(update={"tuples": ()}))
+        if before is None:
+            return set()
+        self._grants[record_id] = before.model_copy(update={"tuples": ()})
+        return self._withdraw(before)
+
+    def _empty(self, grant: Grant) -> set[str]:
+        """A table was truncated: its rows older than that grant nothing, also those that are read only now."""
+        self._emptied[grant.record_id] = max(grant.position, self._emptied.get(grant.record_id, NOWHERE))
+        older = [
+            known
+            for known in self._grants.values()
+            if known.position < grant.position and table_of(known.record_id) == grant.record_id
+        ]
+        return {tenant for known in older for tenant in self.forget(known.record_id)}
 
     def reach(self, principal: Principal, doubted: frozenset[str] = _NONE) -> Reach:
         """Breadth first, within one tenant, safe with cycles; rows of `doubted` sources do not count."""

@@ -9,7 +9,7 @@ import orjson
 
 from index.embedder import Embedder
 from index.errors import TextTooLong, UnusableText
-from index.store import ChunkStore, Found, Vector
+from index.store import ChunkReader, Found, Vector
 from query.authorize import Authorized, authorize
 from query.clock import Clock
 from query.principal import Principal
@@ -26,7 +26,7 @@ class Parts:
     """What answering needs. `contracts` by source; `lag_limit_s` beyond which nothing is shown."""
 
     embedder: Embedder
-    store: ChunkStore
+    store: ChunkReader
     view: PermissionView
     contracts: Mapping[str, Contract]
     lag_limit_s: float
@@ -89,7 +89,7 @@ def _embed(embedder: Embedder, text: str) -> Vector:
         raise InvalidQuestion(f"the query has {error.tokens} tokens, the model reads {error.limit}") from None
 
 
-def _permitted_only(store: ChunkStore, vector: Vector, access: AccessFilter, limit: int) -> list[Found]:
+def _permitted_only(store: ChunkReader, vector: Vector, access: AccessFilter, limit: int) -> list[Found]:
     """Nothing is searched for who may see nothing; a row the filter should have kept out is a failure."""
     if access.empty:
         return []

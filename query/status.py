@@ -24,12 +24,26 @@ def statuses(
 
     A watermark further in the future than the lag limit proves nothing, so such a source is withheld too.
     """
-    return [_status(contract, view.watermark_ms(contract.source), lag_limit_s, now_ms) for contract in contracts]
+    return [
+        _with_stopped(
+            _status(contract, view.watermark_ms(contract.source), lag_limit_s, now_ms),
+            view.stopped_tables(contract.source),
+        )
+        for contract in contracts
+    ]
 
 
 def is_shown(status: SourceStatus) -> bool:
     """Whether rows of the source may be searched."""
     return status.state in ("fresh", "late")
+
+
+def _with_stopped(status: SourceStatus, stopped: tuple[str, ...]) -> SourceStatus:
+    """A source with stopped tables is late at best: their last good version is shown, and said to be old."""
+    if not stopped or not is_shown(status):
+        return status
+    detail = f"stopped, last good version shown: {', '.join(stopped)}; see freshline sources status"
+    return status.model_copy(update={"state": "late", "detail": detail})
 
 
 def _status(contract: Contract, watermark_ms: int | None, lag_limit_s: float, now_ms: int) -> SourceStatus:

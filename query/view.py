@@ -112,6 +112,12 @@ class PermissionView:
         with self._lock:
             return self._relations.sources
 
+    def stopped_tables(self, source: str) -> tuple[str, ...]:
+        """Tables of a source that are not captured now, as its last progress says."""
+        with self._lock:
+            known = self._progress.get(source)
+            return () if known is None else known.stopped
+
     def watermark_ms(self, source: str) -> int | None:
         """Up to which commit time the source is searchable; None = nothing heard of it."""
         with self._lock:

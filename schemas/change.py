@@ -23,12 +23,13 @@ class Change(BaseModel):
     """One message of `freshline.changes`, keyed by `record_id`. Times are milliseconds since 1970, UTC.
 
     A delete carries no content: no text, no label. It stays in the topic so that an older version, seen again,
-    is known to be older.
+    is known to be older. A truncate is a delete of all records of its table that are older than its position;
+    its `record_id` is the table's (`table_id`), and every partition of the topic gets one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    op: Literal["upsert", "delete"]
+    op: Literal["upsert", "delete", "truncate"]
     record_id: str
     source: str
     table: str
@@ -42,6 +43,16 @@ class Change(BaseModel):
     text: str = ""
     url: str = ""
     metadata: dict[str, Any] = {}
+
+
+def table_id(source: str, table: str) -> str:
+    """`helpdesk/helpdesk.tickets`: what the ids of a table's records begin with."""
+    return f"{source}/{quote(table, safe='')}"
+
+
+def table_of(record: str) -> str:
+    """The table id within a record id."""
+    return record.rpartition("/")[0]
 
 
 def record_id(source: str, table: str, key: dict[str, Any], columns: list[str]) -> str:

@@ -13,13 +13,15 @@ Position = NewType("Position", str)
 
 NOWHERE = Position("")
 """Before every real position."""
+START = Position(f"{0:016x}.{0:08x}")
+"""Where a source's log begins: before every streamed change."""
 
 
 def of_source(source: Mapping[str, Any], transaction: Mapping[str, Any] | None) -> Position:
     """Read the position from a Debezium `source` block and its `transaction` block.
 
-    PostgreSQL: `source.lsn`, then `transaction.total_order` (0 for snapshot rows, which share one LSN and come
-    before everything streamed at that LSN). Raises Rejected(unknown_position) where there is none.
+    PostgreSQL: `source.lsn`, then `transaction.total_order`. Right for streamed changes only: for rows that a
+    snapshot read see `of_read`. Raises Rejected(unknown_position) where there is none.
     """
     if source.get("connector") != "postgresql":
         raise Rejected("unknown_position", f"connector {source.get('connector')!r} has no known source position")
@@ -32,6 +34,17 @@ def of_source(source: Mapping[str, Any], transaction: Mapping[str, Any] | None) 
     if not _is_count(order, 32):
         raise Rejected("unknown_position", "transaction.total_order is not a number that can be put in order")
     return Position(f"{lsn:016x}.{order:08x}")
+
+
+def of_read(before: Position, offset: int) -> Position:
+    """The position of a row that a snapshot read: right after what stands before it in its partition of the raw topic.
+
+    Not the snapshot's own LSN: a transaction that changed a row before that LSN, and committed after it, is not in
+    the snapshot but streamed after it, with a lower LSN (and incremental snapshots have no LSN at all). Debezium
+    guarantees the order within a key, so within a partition: `before` is the highest position streamed before this
+    row (START if none), and `offset`, the row's own, orders the reads of one key among each other.
+    """
+    return Position(f"{before}+{offset:016x}")
 
 
 def _is_count(value: object, bits: int) -> bool:

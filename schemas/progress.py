@@ -19,7 +19,7 @@ class Progress(BaseModel):
     """One message of `freshline.progress`, keyed by `source`.
 
     `watermark_ms`: every change the source committed up to this time (ms since 1970, UTC) is applied or in the
-    dead-letter topic. `position` is the same point in the source's log.
+    dead-letter topic, but for the tables that have `stopped`. `position` is the same point in the source's log.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,3 +28,4 @@ class Progress(BaseModel):
     watermark_ms: int
     position: Position
     measured_ms: int
+    stopped: tuple[str, ...] = ()

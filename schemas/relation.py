@@ -24,7 +24,10 @@ class RelationTuple(BaseModel):
 
 
 class Grant(BaseModel):
-    """One message of `freshline.relations`: all that the row `record_id` grants as of `position`; empty = nothing."""
+    """One message of `freshline.relations`: all that the row `record_id` grants as of `position`; empty = nothing.
+
+    With `truncated`, `record_id` is a table's id: no row of that table older than `position` grants anything.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,3 +35,4 @@ class Grant(BaseModel):
     position: Position
     commit_ms: int
     tuples: tuple[RelationTuple, ...] = ()
+    truncated: bool = False

@@ -7,6 +7,7 @@ Topic = Literal[
     "freshline.labels",
     "freshline.relations",
     "freshline.progress",
+    "freshline.tables",
     "freshline.dead-letters",
 ]
 
@@ -18,6 +19,8 @@ RELATIONS: Final = "freshline.relations"
 """What each granting row grants now, keyed by that row's record id. Compacted, one partition: a total order."""
 PROGRESS: Final = "freshline.progress"
 """How far each source is searchable, keyed by source. Compacted."""
+TABLES: Final = "freshline.tables"
+"""Whether each table is captured or has stopped, keyed by raw topic. Compacted."""
 DEAD_LETTERS: Final = "freshline.dead-letters"
 """What could not be applied, with its origin and reason. Kept, never compacted."""
 

@@ -5,7 +5,7 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import TypeVar, cast
+from typing import NoReturn, TypeVar, cast
 
 import faust
 from aiokafka.errors import KafkaError
@@ -13,7 +13,7 @@ from faust.exceptions import ProducerSendError
 from faust.types import EventT
 
 from schemas.change import Origin
-from schemas.errors import NotAvailable, Unavailable
+from schemas.errors import FreshlineError, NotAvailable, Unavailable
 from streams.decode import RawEvent
 
 log = logging.getLogger(__name__)
@@ -24,6 +24,16 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
 """Seconds between tries while a part is away."""
 BROKEN = 70
 """Exit code (EX_SOFTWARE) of a worker that met an error it does not understand."""
+
+
+START_AGAIN = 75
+"""Exit code (EX_TEMPFAIL) of a worker that must start again with other topics."""
+
+
+class TableStopped(FreshlineError):
+    """A table does not fit its contract any more; its state says so, and the worker starts again without it."""
+
+    code = "table_stopped"
 
 
 async def batches(stream: faust.StreamT[bytes], size: int, wait: float) -> AsyncIterator[Sequence[Event]]:
@@ -55,10 +65,19 @@ async def persist(what: str, do: Callable[[], Awaitable[T]]) -> T:
             log.warning("%s waits: %s", what, str(error) or type(error).__name__)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+        except TableStopped as stopped:
+            start_again(str(stopped))
         except Exception:
             log.critical("%s failed; the worker stops without acknowledging", what, exc_info=True)
             logging.shutdown()
             os._exit(BROKEN)
+
+
+def start_again(why: str) -> NoReturn:
+    """End this worker; its supervisor starts another at once. What was not acknowledged is read again."""
+    log.error("the worker starts again: %s", why)
+    logging.shutdown()
+    os._exit(START_AGAIN)
 
 
 def raw_event(event: Event) -> RawEvent:

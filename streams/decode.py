@@ -7,8 +7,10 @@ import orjson
 
 from schemas.change import Origin
 from schemas.errors import Rejected
-from schemas.position import Position, of_source
+from schemas.position import Position, of_read, of_source
 from schemas.progress import Beat
+
+Op = Literal["upsert", "read", "delete", "truncate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +25,12 @@ class RawEvent:
 
 @dataclass(frozen=True, slots=True)
 class RowEvent:
-    """One row as the source committed it. `row` is empty for a delete: Debezium's `before` holds type defaults."""
+    """One row as the source committed it, or as a snapshot read it; or a whole table emptied (no key).
 
-    deleted: bool
+    `row` is empty for a delete: Debezium's `before` holds type defaults.
+    """
+
+    op: Op
     table: str
     key: dict[str, Any]
     position: Position
@@ -33,29 +38,36 @@ class RowEvent:
     row: dict[str, Any] = field(default_factory=dict)
 
 
-def decode(raw: RawEvent) -> RowEvent | None:
-    """Read a Debezium envelope, with or without `schemas.enable`. None for a tombstone, which follows its delete.
+class UnknownPast(Rejected):
+    """A snapshot row cannot be put in order without what stands before it in its partition."""
 
-    Raises Rejected for anything that is not a row's create, read, update or delete.
+
+def decode(raw: RawEvent, before: Position | None = None) -> RowEvent | None:
+    """Read a Debezium envelope, with or without `schemas.enable`. None for what is knowingly ignored.
+
+    `before` is the highest position streamed before this message in its partition; only rows read by a snapshot need
+    it (UnknownPast is raised where it is None). Raises Rejected for anything unusable or unknown.
     """
     if raw.value is None:
-        return None
+        return None  # the tombstone that follows each delete, for compaction
     envelope = _object(raw.value, "the value")
-    op = envelope.get("op")
-    if op not in ("r", "c", "u", "d"):
-        raise Rejected("unsupported_operation", f"operation {op!r} is not a row's create, read, update or delete")
-    if raw.key is None:
-        raise Rejected("malformed_event", "the message has no key, so the row cannot be named")
-    source = _part(envelope, "source")
-    row = {} if op == "d" else _part(envelope, "after")
-    return RowEvent(
-        deleted=op == "d",
-        table=f"{source.get('schema')}.{source.get('table')}",
-        key=_object(raw.key, "the key"),
-        position=of_source(source, envelope.get("transaction")),
-        commit_ms=_milliseconds(source),
-        row=row,
-    )
+    match envelope.get("op"):
+        case "r":
+            return _row_event("read", raw, envelope, _read_position(raw, before))
+        case "c" | "u":
+            return _row_event("upsert", raw, envelope, _streamed_position(envelope))
+        case "d":
+            return _row_event("delete", raw, envelope, _streamed_position(envelope))
+        case "t":
+            return _row_event("truncate", raw, envelope, _streamed_position(envelope))
+        case "m":
+            return None  # a logical message; our own are read by `decode_beat`
+        case None if "status" in envelope and "id" in envelope:
+            return None  # a transaction's begin or end: `transaction.total_order` in each event says as much
+        case None if envelope.keys() == {"ts_ms"}:
+            return None  # Debezium's heartbeat; ours goes through the source's log
+        case op:
+            raise Rejected("unsupported_operation", f"operation {op!r} is none that Freshline knows")
 
 
 def decode_beat(raw: RawEvent, source_name: str) -> Beat | None:
@@ -73,6 +85,30 @@ def decode_beat(raw: RawEvent, source_name: str) -> Beat | None:
 def beat_prefix(source_name: str) -> str:
     """The prefix of a source's heartbeat messages in its log."""
     return f"freshline.{source_name}"
+
+
+def _row_event(op: Op, raw: RawEvent, envelope: dict[str, Any], position: Position) -> RowEvent:
+    source = _part(envelope, "source")
+    if op != "truncate" and raw.key is None:
+        raise Rejected("malformed_event", "the message has no key, so the row cannot be named")
+    return RowEvent(
+        op=op,
+        table=f"{source.get('schema')}.{source.get('table')}",
+        key={} if op == "truncate" or raw.key is None else _object(raw.key, "the key"),
+        position=position,
+        commit_ms=_milliseconds(source),
+        row=_part(envelope, "after") if op in ("upsert", "read") else {},
+    )
+
+
+def _streamed_position(envelope: dict[str, Any]) -> Position:
+    return of_source(_part(envelope, "source"), envelope.get("transaction"))
+
+
+def _read_position(raw: RawEvent, before: Position | None) -> Position:
+    if before is None:
+        raise UnknownPast("unknown_position", "what stands before this snapshot row in its partition is not known")
+    return of_read(before, raw.origin.offset)
 
 
 def _object(data: bytes, what: str) -> dict[str, Any]:

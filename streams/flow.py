@@ -28,7 +28,7 @@ def wire(app: faust.App, job: Job, tracker: Tracker, settings: Settings) -> None
     def topic(*names: str) -> faust.TopicT:
         return app.topic(*names, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes)
 
-    @app.agent(topic(*job.tables), name="intake")
+    @app.agent(topic(*job.raw_topics), name="intake")
     async def intake(stream: faust.StreamT[bytes]) -> None:
         async for events in batches(stream, size, wait):
             raws = [raw_event(event) for event in events]

@@ -3,8 +3,10 @@
 dedupe (newest per record, none older than the index) ▸ chunk ▸ embed what is new ▸ upsert.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 from index.chunk import chunk, clip, embedding_text
 from index.embedder import Embedder
@@ -14,6 +16,8 @@ from schemas.change import Change
 from schemas.errors import Rejected
 from streams.draft import Draft, draft, newest_per_record, text_hash
 
+TRUSTED_FOR = 1.0
+"""Seconds for which what was read of the index is taken as still so when writing."""
 TITLE_SHARE = 4
 """A title takes at most one part in so many of the tokens the model reads."""
 
@@ -29,22 +33,51 @@ class Indexed:
 
 
 class Indexer:
-    """Applies batches. Idempotent: applying a batch again, or one that overlaps it, changes nothing."""
+    """Applies batches. Idempotent: applying a batch again, or one that overlaps it, changes nothing.
 
-    def __init__(self, store: ChunkStore, embedder: Embedder) -> None:
+    `clock` gives seconds that go on while the process is stopped (monotonic).
+    """
+
+    def __init__(self, store: ChunkStore, embedder: Embedder, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._embedder = embedder
+        self._clock = clock
 
     def apply(self, changes: Sequence[Change]) -> Indexed:
-        """Apply a batch. Raises IndexUnavailable when the store is away; then nothing counts as done."""
+        """Apply a batch in its order. Raises IndexUnavailable when the store is away; then nothing counts as done."""
+        done = Indexed()
+        for truncates, group in groupby(changes, key=lambda change: change.op == "truncate"):
+            if truncates:
+                for change in group:
+                    self._store.truncate(change.source, change.table, change.position)
+            else:
+                self._apply(list(group), done)
+        return done
+
+    def _apply(self, changes: Sequence[Change], done: Indexed) -> None:
         newest = newest_per_record(changes)
+        done.outdated += len(changes) - len(newest)
+        read_at = self._clock()
         held = self._store.held(list(newest))
-        current = [change for change in newest.values() if change.position >= held[change.record_id].position]
-        done = Indexed(outdated=len(changes) - len(current))
+        current = self._current(newest.values(), held, done)
         drafts = self._drafts(current, held, done)
         vectors = self._vectors(drafts, done)
+        if self._clock() - read_at > TRUSTED_FOR:
+            drafts = self._redrafted(drafts, done)
         self._write([(d.change, d.finished(vectors)) for d in drafts], done)
-        return done
+
+    def _redrafted(self, drafts: Sequence[Draft], done: Indexed) -> list[Draft]:
+        """Look at the index again: embedding took long, or this process was stopped and another does its work now."""
+        held = self._store.held([d.change.record_id for d in drafts])
+        current = {c.record_id for c in self._current([d.change for d in drafts], held, done)}
+        return [replace(d, held=held[d.change.record_id]) for d in drafts if d.change.record_id in current]
+
+    def _current(self, changes: Iterable[Change], held: Mapping[str, Held], done: Indexed) -> list[Change]:
+        """Those the index does not hold a newer version of."""
+        changes = list(changes)
+        current = [change for change in changes if change.position >= held[change.record_id].position]
+        done.outdated += len(changes) - len(current)
+        return current
 
     def _drafts(self, changes: Sequence[Change], held: dict[str, Held], done: Indexed) -> list[Draft]:
         drafts = []
@@ -76,7 +109,7 @@ class Indexer:
                 done.rejected += [(d.change, rejected) for d in drafts if unusable in d.texts]
                 drafts[:] = [d for d in drafts if unusable not in d.texts]
                 continue
-            done.embedded = len(missing)
+            done.embedded += len(missing)
             return known | dict(zip(missing, new, strict=True))
 
     def _write(self, versions: Sequence[tuple[Change, Version]], done: Indexed) -> None:

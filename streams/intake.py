@@ -1,16 +1,18 @@
 """Intake: decode ▸ describe ▸ permit, for one raw event. Pure; the flow runs it and sends what it gives."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from schemas.change import Change, record_id
+from schemas.change import Change, record_id, table_id
 from schemas.contract import Contract, TableContract
 from schemas.errors import Rejected
 from schemas.label import Label
+from schemas.position import Position
 from schemas.relation import Grant
 from streams.decode import RawEvent, RowEvent, decode
 from streams.describe import Description, describe
+from streams.past import NO_PAST, Past
 from streams.permit import granted_by, label_of
 
 
@@ -28,12 +30,14 @@ class Taken:
     """What one raw event became.
 
     A rejected event may still take its record away (who may see it is unknown: nobody), or change what it grants.
+    `streamed` is the event's position, if it was streamed and not read by a snapshot.
     """
 
     change: Change | None = None
     label: Label | None = None
     grant: Grant | None = None
     rejected: Rejected | None = None
+    streamed: Position | None = None
 
 
 def tables_by_topic(contracts: Sequence[Contract]) -> dict[str, Table]:
@@ -45,20 +49,34 @@ def tables_by_topic(contracts: Sequence[Contract]) -> dict[str, Table]:
     }
 
 
-def take(raw: RawEvent, tables: Mapping[str, Table], max_text_bytes: int) -> Taken:
-    """Turn a raw event into a change, a label and a grant, or say why not. Never raises for bad input."""
+def take(raw: RawEvent, tables: Mapping[str, Table], max_text_bytes: int, past: Past = NO_PAST) -> Taken:
+    """Turn a raw event into a change, a label and a grant, or say why not. Never raises for bad input.
+
+    `past` is what is known of the messages before this one: without it a snapshot row has no position, and an
+    unchanged TOAST column no value.
+    """
     try:
-        event = decode(raw)
-        if event is None:
-            return Taken()
+        event = decode(raw, past.position)
+    except Rejected as rejected:
+        return Taken(rejected=rejected)
+    if event is None:
+        return Taken()
+    taken = _take_event(raw, event, tables, max_text_bytes, past)
+    return taken if event.op == "read" else replace(taken, streamed=event.position)
+
+
+def _take_event(raw: RawEvent, event: RowEvent, tables: Mapping[str, Table], max_text_bytes: int, past: Past) -> Taken:
+    try:
         table = _table(raw, event, tables)
+        if event.op == "truncate":
+            return _emptied(raw, event, table)
         name = _name(event, table)
     except Rejected as rejected:
         return Taken(rejected=rejected)
     gone = _gone(raw, event, table, name)
-    if event.deleted:
+    if event.op == "delete":
         return gone
-    row = {column: value for column, value in event.row.items() if column not in table.contract.mask}
+    row = past.completed({c: value for c, value in event.row.items() if c not in table.contract.mask})
     try:
         grant = _grant(event, table, name, row)
         label = label_of(row, table.contract.permissions) if table.contract.permissions else None
@@ -71,6 +89,16 @@ def take(raw: RawEvent, tables: Mapping[str, Table], max_text_bytes: int) -> Tak
     except Rejected as rejected:
         return Taken(grant=grant, rejected=rejected)
     return Taken(_upsert(_common(raw, event, table, name), label, content), label, grant)
+
+
+def _emptied(raw: RawEvent, event: RowEvent, table: Table) -> Taken:
+    """A TRUNCATE: the table's records and grants are gone, whatever their number."""
+    name = table_id(table.source, table.name)
+    change = Change(**_common(raw, event, table, name), op="truncate", event_ms=event.commit_ms)
+    grant = Grant(record_id=name, position=event.position, commit_ms=event.commit_ms, truncated=True)
+    return Taken(
+        change=change if table.contract.permissions else None, grant=grant if table.contract.relation else None
+    )
 
 
 def _table(raw: RawEvent, event: RowEvent, tables: Mapping[str, Table]) -> Table:

@@ -9,6 +9,7 @@ the index or in the dead-letter topic. Committed offsets speak for all workers a
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 from schemas.progress import Beat, Progress
@@ -32,12 +33,22 @@ class OffsetReader(Protocol):
 
 
 class Tracker:
-    """Holds the newest beat of each source and follows one at a time to the index."""
+    """Holds the newest beat of each source and follows one at a time to the index.
 
-    def __init__(self, offsets: OffsetReader, raw_topics: Mapping[str, Sequence[str]], poll: float) -> None:
+    `raw_topics` are a source's, without those of its `stopped` tables, which are not waited for but named.
+    """
+
+    def __init__(
+        self,
+        offsets: OffsetReader,
+        raw_topics: Mapping[str, Sequence[str]],
+        poll: float,
+        stopped: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ) -> None:
         self._offsets = offsets
         self._raw_topics = raw_topics
         self._poll = poll
+        self._stopped = stopped
         self._newest: dict[str, Beat] = {}
         self._news = {source: asyncio.Event() for source in raw_topics}
 
@@ -54,7 +65,13 @@ class Tracker:
         beat = self._newest[source]
         await self._passed(self._raw_topics[source])
         await self._passed([CHANGES])
-        progress = Progress(source=source, watermark_ms=beat.commit_ms, position=beat.position, measured_ms=now_ms())
+        progress = Progress(
+            source=source,
+            watermark_ms=beat.commit_ms,
+            position=beat.position,
+            measured_ms=now_ms(),
+            stopped=tuple(self._stopped.get(source, ())),
+        )
         await send([Message.of(PROGRESS, source, progress)])
 
     async def _passed(self, topics: Sequence[str]) -> None:

@@ -13,11 +13,12 @@ from schemas.topics import Topic
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What goes to a topic of ours: a key and a model as JSON."""
+    """What goes to a topic of ours: a key and a model as JSON. Without a partition the key decides."""
 
     topic: Topic
     key: bytes
     value: bytes
+    partition: int | None = None
 
     @classmethod
     def of(cls, topic: Topic, key: str, model: BaseModel) -> Self:
@@ -32,7 +33,7 @@ def sender(app: faust.App) -> Send:
 
     async def send(messages: Sequence[Message]) -> None:
         producer = await app.maybe_start_producer()
-        pending = [await producer.send(m.topic, m.key, m.value, None, None, None) for m in messages]
+        pending = [await producer.send(m.topic, m.key, m.value, m.partition, None, None) for m in messages]
         await asyncio.gather(*pending)
 
     return send

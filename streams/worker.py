@@ -1,27 +1,37 @@
 """The worker: the job composed from real parts, as a Faust app."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import faust
 
+from connectors.kafka_admin import KafkaAdmin
 from connectors.kafka_offsets import KafkaOffsets
+from connectors.table_states import stopped
 from index.milvus import MilvusStore
 from index.models.load import load_embedder
 from schemas.contract import Contract
-from schemas.errors import Misconfigured
+from schemas.errors import Misconfigured, Unavailable
 from schemas.settings import Settings, read_secret
-from schemas.topics import INTERNAL, LARGEST_MESSAGE
+from schemas.topics import CHANGES, INTERNAL, LARGEST_MESSAGE
+from streams.batches import start_again
 from streams.flow import wire
 from streams.indexing import Indexer
+from streams.intake import tables_by_topic
 from streams.job import Job
 from streams.progress import Tracker
+from streams.raw_topic import RawTopics
+from streams.taking import Taking
 
 COMMIT_INTERVAL = 0.2
 """Seconds between offset commits; the watermark cannot be newer."""
 
 SESSION = 10.0
 """Seconds without a heartbeat after which Kafka gives a dead worker's partitions to another."""
+STATES_EVERY = 5.0
+"""Seconds between looks at which tables have stopped."""
 ANSWER_LIMIT = 3.0
 """Seconds for one question to Kafka about offsets; after an outage the next try is soon."""
 
@@ -30,14 +40,37 @@ def build(settings: Settings, contracts: Sequence[Contract]) -> faust.App:
     """Compose the job. Raises Misconfigured for missing topics or another model, Unavailable when a part is away."""
     offsets = KafkaOffsets(settings.kafka, settings.group, ANSWER_LIMIT)
     _require_topics(offsets, contracts)
+    kafka = KafkaAdmin(settings.kafka, ANSWER_LIMIT)
+    halted = stopped(kafka, contracts)
     embedder = load_embedder(settings.model, settings.home, settings.cores)
     store = MilvusStore(settings.milvus_uri, read_secret(settings.milvus_token_file), settings.collection)
     store.open(embedder.spec)
-    raw_topics = {contract.source: list(contract.raw_topics()) for contract in contracts}
-    tracker = Tracker(offsets, raw_topics, poll=COMMIT_INTERVAL)
+    tables = {topic: table for topic, table in tables_by_topic(contracts).items() if topic not in halted}
+    partitions = offsets.topics()[CHANGES]
+    taking = Taking(tables, RawTopics(settings.kafka, ANSWER_LIMIT), settings.max_text_bytes, partitions)
+    tracker = Tracker(
+        offsets,
+        {c.source: [topic for topic in c.raw_topics() if topic not in halted] for c in contracts},
+        poll=COMMIT_INTERVAL,
+        stopped={c.source: [s.table for s in halted.values() if s.source == c.source] for c in contracts},
+    )
     app = _app(settings)
-    wire(app, Job(contracts, Indexer(store, embedder), tracker, settings.max_text_bytes), tracker, settings)
+    beats = {contract.beat_topic: contract.source for contract in contracts}
+    job = Job(beats, taking, Indexer(store, embedder), tracker)
+    wire(app, job, tracker, settings)
+    app.task(partial(_begin_again_when, app, lambda: stopped(kafka, contracts).keys() != halted.keys()))
     return app
+
+
+async def _begin_again_when(app: faust.App, changed: Callable[[], bool]) -> None:
+    """End the worker when another set of tables is to be read; its supervisor starts it again."""
+    while not app.should_stop:
+        await asyncio.sleep(STATES_EVERY)
+        try:
+            if await asyncio.to_thread(changed):
+                start_again("another set of tables is to be read")
+        except Unavailable:
+            continue
 
 
 def _app(settings: Settings) -> faust.App:

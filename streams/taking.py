@@ -1,0 +1,102 @@
+"""Intake of batches, with its effects: look up the past where an event needs it, send what the pure stage gives."""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+from schemas.change import Origin
+from schemas.label import LabelDefinition, LabelId
+from schemas.position import Position
+from schemas.table_state import TableState, fingerprint
+from schemas.topics import CHANGES, LABELS, RELATIONS, TABLES
+from streams.batches import TableStopped, now_ms
+from streams.dead_letters import dead_message
+from streams.decode import RawEvent, UnknownPast
+from streams.intake import Table, Taken, take
+from streams.limits import Limits
+from streams.past import Past, last_values, streamed_before
+from streams.positions import Positions
+from streams.send import Message, Send
+
+
+class RawReader(Protocol):
+    """The raw topics, backwards. Blocking; raises Unavailable."""
+
+    def before(self, origin: Origin) -> Iterator[RawEvent]: ...
+
+
+class Taking:
+    """`partitions` is the number of partitions of freshline.changes: each gets a truncate."""
+
+    def __init__(self, tables: Mapping[str, Table], raw: RawReader, max_text_bytes: int, partitions: int) -> None:
+        self.raw_topics = tuple(tables)
+        self._tables = tables
+        self._raw = raw
+        self._max_text_bytes = max_text_bytes
+        self._partitions = partitions
+        self._positions = Positions()
+        self._limits = Limits()
+        self._known_labels: set[LabelId] = set()
+
+    async def take(self, raws: Sequence[RawEvent], send: Send) -> None:
+        """Send what a batch becomes. Returns when Kafka has acknowledged all of it.
+
+        Raises TableStopped, having sent nothing but the table's state, when one of its tables must stop.
+        """
+        taken = [await self._take(raw) for raw in raws]
+        for raw, result in zip(raws, taken, strict=True):
+            reason = self._limits.exceeded(raw.origin.topic, result.rejected)
+            if reason is not None and raw.origin.topic in self._tables:
+                await self._stop(raw, reason, send)
+        labels = {t.label.id: t.label for t in taken if t.label and t.label.id not in self._known_labels}
+        messages = [Message.of(LABELS, str(i), LabelDefinition(id=i, label=label)) for i, label in labels.items()]
+        for raw, result in zip(raws, taken, strict=True):
+            messages += self._messages(raw, result)
+        await send(messages)
+        self._known_labels |= labels.keys()
+
+    async def _take(self, raw: RawEvent) -> Taken:
+        past = Past(self._positions.before(raw.origin))
+        result = take(raw, self._tables, self._max_text_bytes, past)
+        if isinstance(result.rejected, UnknownPast):
+            past = replace(past, position=await asyncio.to_thread(self._position_before, raw))
+            result = take(raw, self._tables, self._max_text_bytes, past)
+        if result.rejected is not None and result.rejected.reason == "placeholder_value":
+            past = replace(past, values=await asyncio.to_thread(self._values_before, raw))
+            result = take(raw, self._tables, self._max_text_bytes, past)
+        self._positions.note(raw.origin, past.position, result.streamed)
+        return result
+
+    def _position_before(self, raw: RawEvent) -> Position:
+        return streamed_before(self._raw.before(raw.origin))
+
+    def _values_before(self, raw: RawEvent) -> dict[str, Any]:
+        return last_values(raw, self._raw.before(raw.origin))
+
+    def _messages(self, raw: RawEvent, taken: Taken) -> Iterable[Message]:
+        change, grant = taken.change, taken.grant
+        if change is not None:
+            message = Message.of(CHANGES, change.record_id, change)
+            everywhere = range(self._partitions) if change.op == "truncate" else (None,)
+            yield from (replace(message, partition=number) for number in everywhere)
+        if grant is not None:
+            yield Message.of(RELATIONS, grant.record_id, grant)
+        if taken.rejected is not None:
+            table = self._tables.get(raw.origin.topic)
+            yield dead_message(raw, taken.rejected, table.source if table else "", table.name if table else "")
+
+    async def _stop(self, raw: RawEvent, reason: str, send: Send) -> None:
+        table = self._tables[raw.origin.topic]
+        state = TableState(
+            topic=raw.origin.topic,
+            source=table.source,
+            table=table.name,
+            state="stopped",
+            at_ms=now_ms(),
+            contract=fingerprint(table.contract),
+            reason=reason,
+            origin=raw.origin,
+        )
+        await send([Message.of(TABLES, raw.origin.topic, state)])
+        raise TableStopped(f"{table.source} {table.name} stops: {reason}")
