@@ -1,26 +1,33 @@
 """The `freshline` command: the composition root. It puts the rooms together and prints; it decides nothing."""
 
+import json
 import os
+import secrets
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import psycopg
 import typer
 from psycopg import conninfo
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from schemas.answer import Answer, SourceStatus
 from schemas.contract import Contract
 from schemas.errors import FreshlineError, Misconfigured
-from schemas.settings import Settings, read_secret
+from schemas.position import NOWHERE
+from schemas.settings import Settings, read_secret, unknown_variables
 
 if TYPE_CHECKING:
+    from connectors.dead_letters import Letters, Wanted
+    from infra.chaos.product import Person as ChaosPerson
+    from infra.chaos.product import Seen
     from infra.demo.steps import Stage
     from infra.local.provider import StackProvider
 
@@ -32,11 +39,13 @@ app = typer.Typer(
     help="Fresh, permitted context for AI agents.",
 )
 sources_app = typer.Typer(no_args_is_help=True, help="The sources: one contract a file.")
+letters_app = typer.Typer(no_args_is_help=True, help="What could not be applied, with its reason.")
 tokens_app = typer.Typer(no_args_is_help=True, help="Tokens that say who asks.")
 keys_app = typer.Typer(no_args_is_help=True, help="The keys that sign and check tokens.")
 models_app = typer.Typer(no_args_is_help=True, help="Embedding models.")
 for name, group in (
     ("sources", sources_app),
+    ("dead-letters", letters_app),
     ("tokens", tokens_app),
     ("keys", keys_app),
     ("models", models_app),
@@ -45,17 +54,22 @@ for name, group in (
 
 Person = Annotated[str, typer.Option("--as", help="Who asks: a first name of people.json, or user@tenant-mail.")]
 Tenant = Annotated[str, typer.Option(help="The tenant of a person given by mail address.")]
+Everything = Annotated[bool, typer.Option("--all", help="Every letter there is.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 def main() -> None:
     """Run the command. Exit codes: 0 done, 1 it went wrong, 2 something must be configured or corrected first."""
+    for line in unknown_variables(os.environ):
+        _print(Text(line, "yellow"), err)
     try:
         app()
-    except Misconfigured as error:
-        err.print(f"[red]{error.code}:[/]", str(error), markup=True, highlight=False)
-        sys.exit(2)
     except FreshlineError as error:
-        err.print(f"[red]{error.code}:[/]", str(error), highlight=False)
+        _print(Text.assemble((f"{error.code}: ", "red"), str(error)), err)
+        sys.exit(2 if isinstance(error, Misconfigured) else 1)
+    except psycopg.Error as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        _print(Text.assemble(("unavailable: ", "red"), f"PostgreSQL: {reason}"), err)
         sys.exit(1)
 
 
@@ -96,8 +110,9 @@ def down() -> None:
 
 @app.command()
 def status() -> None:
-    """What of the local stack runs."""
+    """What of the local stack runs, and which generation of the index is live."""
     from infra.local.stack import Stack
+    from streams.show import generations_line
 
     table = Table("part", "state", "pid", "port", "log")
     for part in Stack(_settings().home, _say).status():
@@ -110,6 +125,7 @@ def status() -> None:
             str(part.log),
         )
     out.print(table)
+    out.print(generations_line(_settings()))
 
 
 @app.command()
@@ -136,6 +152,21 @@ def bench(samples: Annotated[int, typer.Option(min=50, help="How many single upd
 
     with _stage() as stage:
         measure(stage, samples, out)
+
+
+@app.command()
+def chaos(
+    seconds: Annotated[float, typer.Option(min=10, help="How long rows change and things break.")] = 300.0,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same plan; by default another one each time.")] = None,
+    workers: Annotated[int, typer.Option(min=2, help="Workers of the stream job, all the time.")] = 2,
+) -> None:
+    """Change and break everything at random on a stack of its own, and prove that nothing went wrong."""
+    from infra.chaos.play import play as play_chaos
+    from infra.chaos.run import Plan
+
+    home = _settings().home
+    plan = Plan(seconds, secrets.randbelow(10_000) if seed is None else seed, workers)
+    sys.exit(0 if play_chaos(plan, home, _open_chaos, out).ok else 1)
 
 
 # The sources
@@ -190,11 +221,133 @@ def sources_status() -> None:
 
 
 @sources_app.command()
+def resume(source: str, table: str) -> None:
+    """Let a stopped table go on with its contract as it is (a changed contract resumes it by itself)."""
+    from connectors.table_states import resume as resume_table
+
+    settings = _settings()
+    now_ms = time.time_ns() // 1_000_000
+    resume_table(settings.kafka, _contracts(settings), source, table, now_ms, settings.request_timeout)
+    out.print(f"{source} {table} goes on; nothing of it was acknowledged since it stopped.")
+
+
+@sources_app.command()
 def schema(file: Annotated[Path, typer.Argument()] = Path("connectors/contract.schema.json")) -> None:
     """Write the JSON Schema that editors check contracts with."""
     from connectors.json_schema import write_json_schema
 
     write_json_schema(file)
+
+
+# The dead letters
+
+CHOICE: dict[str, object] = {
+    "ids": Annotated[list[str] | None, typer.Argument(help="Letters, as `list` names them.", metavar="[ID]...")],
+    "source": Annotated[str | None, typer.Option(help="Letters of this source.")],
+    "table": Annotated[str | None, typer.Option(help="Letters of this table: schema.table.")],
+    "reason": Annotated[str | None, typer.Option(help="Letters with this reason.")],
+    "since": Annotated[str | None, typer.Option(help="Rejected since: 2h = two hours ago, or an ISO time (UTC).")],
+    "until": Annotated[str | None, typer.Option(help="Rejected before: written like --since.")],
+}
+
+
+def choosing(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that choose letters; it gets them as one `Wanted`, before its own options."""
+
+    def run(**options: Any) -> None:
+        from connectors.dead_letters import wanted
+
+        choice = {name: options.pop(name) for name in CHOICE}
+        command(wanted(choice, datetime.now(UTC)), **options)
+
+    kind = inspect.Parameter.KEYWORD_ONLY
+    choice = [inspect.Parameter(name, kind, default=None, annotation=option) for name, option in CHOICE.items()]
+    own = [parameter.replace(kind=kind) for parameter in list(inspect.signature(command).parameters.values())[1:]]
+    run.__doc__, run.__signature__ = command.__doc__, inspect.Signature([*choice, *own])  # type: ignore[attr-defined]
+    return run
+
+
+@letters_app.command("list")
+@choosing
+def list_letters(
+    wanted: "Wanted",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Rows of the table: the newest.")] = 50,
+) -> None:
+    """What could not be applied: where it came from, and why."""
+    from connectors import dead_letter_show as show
+
+    chosen = _letters().chosen(wanted)
+    if as_json:
+        sys.stdout.writelines(show.as_json(entry) + "\n" for entry in chosen)
+    else:
+        out.print(show.letters_view(chosen, limit))
+
+
+@letters_app.command("show")
+def show_letter(
+    letter_id: Annotated[str, typer.Argument(metavar="ID")],
+    raw: Annotated[bool, typer.Option("--raw", help="Write the value's original bytes, nothing else.")] = False,
+) -> None:
+    """All of one dead letter."""
+    from connectors.dead_letter_show import letter_text
+    from connectors.dead_letters import DeadLetters, Wanted
+
+    (entry,) = _letters().chosen(Wanted(frozenset({letter_id})))
+    (letter,) = DeadLetters(_settings()).letters([entry])
+    sys.stdout.buffer.write(letter.value or b"" if raw else letter_text(letter).encode())
+    sys.stdout.buffer.flush()
+
+
+@letters_app.command()
+@choosing
+def redrive(
+    wanted: "Wanted",
+    everything: Everything = False,
+    value_file: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Its repaired value.")] = None,
+    yes: Yes = False,
+) -> None:
+    """Write events again to where they came from, in their order, with all else of the same records since."""
+    from connectors import dead_letter_show as show
+    from connectors.dead_letters import DeadLetters
+    from connectors.redrive import Redrive, repairs
+
+    repaired = repairs(wanted, value_file)
+    letters, settings = _letters(wanted, everything), _settings()
+    work = Redrive(settings, DeadLetters(settings))
+    planned = work.plan(letters, letters.chosen(wanted))
+    out.print(show.plan_text(planned))
+    if planned.letters and (yes or typer.confirm("Redrive?", abort=True)):
+        with show.reading(err, "dead letters redriven") as progress:
+            out.print(show.done_text(work.run(planned, repaired, progress)))
+
+
+@letters_app.command()
+@choosing
+def drop(wanted: "Wanted", everything: Everything = False, yes: Yes = False) -> None:
+    """Take dead letters away for good: what they hold will not be applied."""
+    from connectors import dead_letter_show as show
+    from connectors.dead_letters import DeadLetters
+
+    chosen = _letters(wanted, everything).chosen(wanted)
+    out.print(show.counts_line(chosen), highlight=False)
+    if chosen and (yes or typer.confirm("Drop them for good?", abort=True)):
+        DeadLetters(_settings()).settle(entry.id for entry in chosen)
+        out.print(f"[green]Dropped {show.counted(len(chosen))}.[/]", highlight=False)
+
+
+def _letters(wanted: "Wanted | None" = None, everything: bool = False) -> "Letters":
+    """All open letters. Whoever means to change something must say which: refused before anything is read."""
+    from connectors.dead_letter_show import reading
+    from connectors.dead_letters import DeadLetters
+
+    if wanted is not None and wanted.all and not everything:
+        raise Misconfigured("say which letters: ids, --source, --table, --reason, --since, --until, or --all")
+    with reading(err, "dead letters") as progress:
+        letters = DeadLetters(_settings()).read(progress)
+    if letters.unreadable:
+        err.print(f"[yellow]{letters.unreadable} messages of the topic are no dead letters of this version[/]")
+    return letters
 
 
 # The stream job and the API
@@ -212,6 +365,29 @@ def work(
     if alone:
         run_alone(settings, contracts)
     sys.exit(run_supervised(settings, contracts, [sys.executable, str(Path(__file__).resolve()), "work", "--alone"]))
+
+
+@app.command()
+def rebuild(
+    rollback: Annotated[bool, typer.Option("--rollback", help="Go back to the previous generation instead.")] = False,
+    drop_old: Annotated[bool, typer.Option("--drop-old", help="Remove the previous generation instead.")] = False,
+) -> None:
+    """Make the index anew from freshline.changes, beside the live one, and switch: for another model or chunking."""
+    from streams.run import opened_rebuild
+    from streams.show import reading
+
+    if rollback and drop_old:
+        raise Misconfigured("choose one of --rollback and --drop-old")
+    with reading(out) as progress, opened_rebuild(_settings(), progress) as work:
+        if drop_old:
+            out.print(f"dropped: {work.drop_old() or 'nothing, there is only the live generation'}")
+        elif rollback:
+            back = work.rollback()
+            out.print(f"[green]Generation {back.number} is live again, up to date[/] ({back.model.name}).")
+        else:
+            made, refused = work.rebuild()
+            out.print(f"[green]Generation {made.number} is live[/] ({made.model.name}); {refused} dead letters.")
+            out.print("   The previous one is kept: freshline rebuild --rollback, or --drop-old.")
 
 
 @app.command()
@@ -273,8 +449,13 @@ def _contracts(settings: Settings) -> list[Contract]:
     return load(settings.sources)
 
 
+def _print(text: Text, console: Console = out) -> None:
+    """Text as it is: nothing in it is markup, and it breaks where a terminal ends, not where it is piped."""
+    console.print(text, soft_wrap=True)
+
+
 def _say(line: str) -> None:
-    out.print(f"   {line}", markup=False, highlight=False)
+    _print(Text(f"   {line}"))
 
 
 def api_url(settings: Settings) -> str:
@@ -364,6 +545,66 @@ class _Product:
 
     def searchable(self) -> int:
         return sum(self._store.count(source) for source in self._sources)
+
+
+def _open_chaos(home: Path) -> "_ChaosProduct":
+    """Captures the sources of a home, and opens the doors that chaos watches."""
+    from connectors.apply import apply as apply_sources
+    from query.tokens import generate_keys
+
+    settings = settings_of(home)
+    generate_keys(home / "keys")
+    apply_sources(_contracts(settings), settings, lambda _: None)
+    return _ChaosProduct(settings_of(home))
+
+
+class _ChaosProduct:
+    """The product's doors for chaos: see `infra.chaos.product.Product`."""
+
+    def __init__(self, settings: Settings) -> None:
+        from index.milvus import MilvusStore
+
+        self._settings = settings
+        self._store = MilvusStore(settings.milvus_uri, read_secret(settings.milvus_token_file), settings.collection)
+
+    def ask(self, person: "ChaosPerson", question: str, limit: int) -> Answer:
+        from query.ask import ask as ask_api
+        from schemas.answer import Question
+
+        token = token_for(self._settings, person.name, person.tenant)
+        return ask_api(api_url(self._settings), token, Question(query=question, limit=limit))
+
+    def watermark_ms(self) -> int | None:
+        from query.ask import freshness
+
+        return freshness(api_url(self._settings), token_for(self._settings, "prober", "red"))[0].watermark_ms
+
+    def held(self, record_ids: Sequence[str]) -> dict[str, "Seen"]:
+        from infra.chaos.product import Seen
+
+        return {
+            name: Seen(
+                position=held.rows[0].position if held.rows else NOWHERE,
+                deleted=held.position,
+                labels=frozenset(row.label for row in held.rows),
+                texts=tuple(row.text for row in held.rows),
+                titles=frozenset(row.title for row in held.rows),
+                revisions=frozenset(json.loads(row.metadata)["rev"] for row in held.rows),
+            )
+            for name, held in self._store.held(record_ids).items()
+        }
+
+    def count(self) -> int:
+        return self._store.count("chaos")
+
+    def dead_letters(self) -> list[str]:
+        from connectors.kafka_admin import KafkaAdmin
+        from schemas.dead_letter import DeadLetter
+        from schemas.topics import DEAD_LETTERS
+
+        letters = [m.value() for m in KafkaAdmin(self._settings.kafka).read(DEAD_LETTERS)]
+        parsed = [DeadLetter.model_validate_json(letter) for letter in letters if letter]
+        return [f"{x.origin.topic} {x.origin.partition} {x.origin.offset}: {x.reason}: {x.message}" for x in parsed]
 
 
 def dsn(settings: Settings) -> str:

@@ -23,25 +23,25 @@ def clip(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
+def short_key(key: bytes | None) -> str:
+    """A key for a list: one short line."""
+    return "" if key is None else clip(one_line(key[: 4 * MOST_KEY].decode(errors="backslashreplace")), MOST_KEY)
+
+
 def pretty(data: bytes | None) -> str:
     """Bytes for people: JSON indented, other text as it is, what is no UTF-8 as `\\xff`; cut with the size said."""
     if data is None:
         return "(none)"
-    text = printable(_laid_out(data))
-    if len(text) <= MOST_SHOWN:
-        return text
-    return f"{text[:MOST_SHOWN]}\n… cut here: {len(data):,} bytes in all, --raw writes them"
+    text = _laid_out(data)
+    shown = printable(text[:MOST_SHOWN])
+    return shown if len(text) <= MOST_SHOWN else f"{shown}\n… cut here: {len(data):,} bytes in all"
 
 
 def _laid_out(data: bytes) -> str:
     try:
         return json.dumps(json.loads(data), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
-        return data[: 2 * MOST_SHOWN].decode(errors="backslashreplace") if len(data) > MOST_SHOWN else _text(data)
-
-
-def _text(data: bytes) -> str:
-    return data.decode(errors="backslashreplace")
+        return data.decode(errors="backslashreplace")
 
 
 def _escaped(char: str) -> str:

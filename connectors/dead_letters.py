@@ -1,24 +1,24 @@
-"""The dead letters there are: read from their topic, chosen by place, reason or time, taken away when settled.
+"""The dead letters there are: read from their topic, chosen by source, reason or time, taken away when settled.
 
 A letter is named by its origin, `topic/partition/offset`, which is also its key in the compacted topic. A tombstone
 for that key says that the letter is settled: dropped, or redriven. An event that the stream job reads once more, as
 after a crash, and rejects once more, is the same letter again.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import get_args
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from connectors.dead_letter_text import MOST_KEY, MOST_MESSAGE, clip, one_line
+from connectors.dead_letter_text import MOST_MESSAGE, clip, one_line, short_key
 from connectors.kafka_admin import KafkaAdmin
 from connectors.kafka_offsets import NO_GROUP, KafkaOffsets
 from connectors.kafka_writer import KafkaWriter
 from schemas.change import Origin
-from schemas.dead_letter import DeadLetter
+from schemas.dead_letter import FIRST_OFFSET, DeadLetter
 from schemas.duration import seconds
 from schemas.errors import Misconfigured, RejectReason, Unavailable
 from schemas.settings import Settings
@@ -37,12 +37,14 @@ class Entry:
     """A dead letter without its bytes: under a kilobyte of memory, whatever the letter holds.
 
     `offset` is where the letter itself stands in `freshline.dead-letters`; `size` is bytes of the original value.
-    `record` is equal for letters of one record on one topic; None for an event without a key. `key` and `message`
-    are cut and safe to print.
+    `first` is the offset at which the event first stood in its partition: not its origin's if it was redriven and
+    rejected again. `record` is equal for letters of one record on one topic; None for an event without a key. `key`
+    and `message` are cut and safe to print.
     """
 
     origin: Origin
     offset: int
+    first: int
     at_ms: int
     source: str
     table: str
@@ -54,7 +56,8 @@ class Entry:
 
     @property
     def id(self) -> str:
-        return letter_id(self.place, self.origin.offset)
+        """`helpdesk.helpdesk.tickets/2/4711`."""
+        return f"{self.origin.topic}/{self.origin.partition}/{self.origin.offset}"
 
     @property
     def place(self) -> Place:
@@ -64,7 +67,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which letters are meant: those that fit all of what is given. Times are ms since 1970, UTC; `until_ms` excluded."""
+    """Which letters are meant: those that fit all of what is given.
+
+    Times are ms since 1970, UTC: from `since_ms` to before `until_ms`.
+    """
 
     ids: frozenset[str] = frozenset()
     source: str | None = None
@@ -79,6 +85,11 @@ class Wanted:
             known = ", ".join(get_args(RejectReason))
             raise Misconfigured(f"there is no reason {self.reason!r}; reasons are {known}")
 
+    @property
+    def all(self) -> bool:
+        """Whether nothing is given, so that every letter fits."""
+        return self == Wanted()
+
     def fits(self, entry: Entry) -> bool:
         return (
             (not self.ids or entry.id in self.ids)
@@ -90,15 +101,24 @@ class Wanted:
         )
 
 
+def wanted(choice: Mapping[str, Any], now: datetime) -> Wanted:
+    """What a person chose: ids, source, table, reason, since, until; None = not given. Raises Misconfigured."""
+    since, until = choice["since"], choice["until"]
+    return Wanted(
+        ids=frozenset(choice["ids"] or ()),
+        source=choice["source"],
+        table=choice["table"],
+        reason=choice["reason"],
+        since_ms=None if since is None else moment_ms(since, now),
+        until_ms=None if until is None else moment_ms(until, now),
+    )
+
+
 @dataclass(slots=True)
 class Letters:
-    """What the topic says: the open letters by id, the ids of settled ones that are still remembered.
-
-    `unreadable` counts messages that are no dead letters as this version writes them.
-    """
+    """The open letters by id. `unreadable` counts messages that are no dead letters as this version writes them."""
 
     open: dict[str, Entry] = field(default_factory=dict)
-    settled: set[str] = field(default_factory=set)
     unreadable: int = 0
 
     def chosen(self, wanted: Wanted) -> list[Entry]:
@@ -117,7 +137,7 @@ class DeadLetters:
         self._settings = settings
         self._kafka = KafkaAdmin(settings.kafka, settings.request_timeout)
 
-    def read(self, progress: Progress = lambda done, total: None) -> Letters:
+    def read(self, progress: Progress) -> Letters:
         """Read the topic through, one letter in memory at a time; entries are kept."""
         offsets = KafkaOffsets(self._settings.kafka, NO_GROUP, self._settings.request_timeout)
         begin = offsets.begin_offsets([DEAD_LETTERS]).get((DEAD_LETTERS, 0), 0)
@@ -153,9 +173,7 @@ def collect(stored: Iterable[Stored]) -> Letters:
     for offset, key, value in stored:
         name = (key or b"").decode(errors="replace")
         letters.open.pop(name, None)
-        letters.settled.discard(name)
         if value is None:
-            letters.settled.add(name)
             continue
         try:
             entry = entry_of(DeadLetter.model_validate_json(value), offset)
@@ -171,13 +189,14 @@ def entry_of(letter: DeadLetter, offset: int) -> Entry:
     return Entry(
         origin=letter.origin,
         offset=offset,
+        first=first_offset(letter.headers, letter.origin.offset),
         at_ms=letter.at_ms,
         source=letter.source,
         table=letter.table,
         reason=letter.reason,
         message=clip(one_line(letter.message), MOST_MESSAGE),
         record=record_of(letter.key),
-        key="" if letter.key is None else clip(one_line(letter.key[: 4 * MOST_KEY].decode(errors="replace")), MOST_KEY),
+        key=short_key(letter.key),
         size=len(letter.value or b""),
     )
 
@@ -187,9 +206,10 @@ def record_of(key: bytes | None) -> bytes | None:
     return None if key is None else blake2b(key, digest_size=16).digest()
 
 
-def letter_id(place: Place, offset: int) -> str:
-    """`helpdesk.helpdesk.tickets/2/4711`."""
-    return f"{place[0]}/{place[1]}/{offset}"
+def first_offset(headers: Iterable[tuple[str, bytes]], offset: int) -> int:
+    """At which offset an event that stands at `offset` stood first."""
+    noted = next((value for name, value in headers if name == FIRST_OFFSET), b"")
+    return int(noted) if noted.isdigit() and len(noted) < 20 else offset
 
 
 def moment_ms(text: str, now: datetime) -> int:

@@ -103,6 +103,11 @@ class KafkaAdmin:
         asked = _asked(lambda: self._client.incremental_alter_configs([resource], request_timeout=self._timeout))
         self._wait(asked)
 
+    def members(self, group: str) -> int:
+        """How many members a consumer group has; one that does not exist has none."""
+        asked = _asked(lambda: self._client.describe_consumer_groups([group], request_timeout=self._timeout))
+        return len(self._result(asked[group]).members)
+
     def read(self, topic: str, newest: int | None = None) -> Iterator[Message]:
         """The messages of a topic up to its end as it is now; with `newest`, about that many a partition.
 
@@ -123,13 +128,13 @@ class KafkaAdmin:
 
         Quick where offsets rise in small steps, right in any order. One message is in our memory at a time.
         """
-        consumer, following = self._consumer(), -1
+        consumer, following = self._consumer(), None
         try:
             for wanted in offsets:
-                if not following <= wanted < following + NEAR:
+                if following is None or not following <= wanted < following + NEAR:
                     consumer.assign([TopicPartition(topic, 0, wanted)])
                 found = next((m for m in self._from(consumer) if m is None or (m.offset() or 0) >= wanted), None)
-                following = -1 if found is None else (found.offset() or 0) + 1
+                following = None if found is None else (found.offset() or 0) + 1
                 yield found if found is not None and found.offset() == wanted else None
         finally:
             consumer.close()

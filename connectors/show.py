@@ -1,14 +1,17 @@
 """The state of the sources as a table for people."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
+from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 from connectors.status import SourceReport
 
 
-def status_table(reports: Sequence[SourceReport]) -> Table:
-    """A source a row; what needs a look is red."""
+def status_table(reports: Sequence[SourceReport]) -> Group:
+    """A source a row; below, what needs a look."""
     table = Table("source", "connector", "snapshot", "raw backlog", "changes backlog", "lag", "dead letters")
     for report in reports:
         running = report.connector.running
@@ -24,6 +27,14 @@ def status_table(reports: Sequence[SourceReport]) -> Table:
             "unknown" if report.lag_ms is None else f"{report.lag_ms / 1000:.1f} s",
             f"[red]{report.dead_letters}[/]" if report.dead_letters else "0",
         )
-        for error in report.connector.errors:
-            table.add_row("", f"[red]{error[:200]}[/]")
-    return table
+    return Group(table, *(line for report in reports for line in _troubles(report)))
+
+
+def _troubles(report: SourceReport) -> Iterator[Text]:
+    """What is wrong with a source, a line each, with what to do."""
+    for state in report.stopped:
+        when = datetime.fromtimestamp(state.at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        yield Text(f"{report.source} {state.table} stopped at {when}: {state.reason}", style="red")
+        yield Text("  correct its contract, or: freshline sources resume " + f"{report.source} {state.table}")
+    for error in report.connector.errors:
+        yield Text(f"{report.source}: {error[:300]}", style="red")

@@ -10,14 +10,16 @@ from pydantic import ValidationError
 
 from connectors import database
 from connectors.connect_api import ConnectApi, ConnectorStatus
+from connectors.dead_letters import DeadLetters
 from connectors.kafka_admin import KafkaAdmin
 from connectors.kafka_offsets import KafkaOffsets, Offsets
+from connectors.table_states import stopped
 from schemas.contract import Contract
-from schemas.dead_letter import DeadLetter
 from schemas.errors import Unavailable
 from schemas.progress import Progress
 from schemas.settings import Settings
-from schemas.topics import CHANGES, DEAD_LETTERS, PROGRESS
+from schemas.table_state import TableState
+from schemas.topics import CHANGES, PROGRESS
 
 NEWEST_PROGRESS = 1000
 """Where a source's last progress is looked for first; only a long silent source needs the whole topic."""
@@ -49,6 +51,7 @@ class SourceReport:
     watermark_ms: int | None
     lag_ms: int | None
     dead_letters: int
+    stopped: tuple[TableState, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,9 @@ def status(contracts: Sequence[Contract], settings: Settings) -> list[SourceRepo
     group = KafkaOffsets(settings.kafka, settings.group, settings.request_timeout)
     queues = Queues(group.begin_offsets(topics), group.end_offsets(topics), group.committed(topics))
     watermarks = last_progress(kafka, {contract.source for contract in contracts})
-    dead = Counter(_source_of(message.value()) for message in kafka.read(DEAD_LETTERS))
+    dead = Counter(entry.source for entry in DeadLetters(settings).read(lambda *_: None).open.values())
     rows = _rows_expected(contracts, settings)
+    halted = stopped(kafka, contracts)
     now_ms = time.time_ns() // 1_000_000
     reports = []
     with ConnectApi(settings.connect_url, settings.request_timeout) as connect:
@@ -106,6 +110,7 @@ def status(contracts: Sequence[Contract], settings: Settings) -> list[SourceRepo
                     watermark_ms=watermark,
                     lag_ms=None if watermark is None else max(0, now_ms - watermark),
                     dead_letters=dead[contract.source],
+                    stopped=tuple(state for state in halted.values() if state.source == contract.source),
                 )
             )
     return reports
@@ -161,11 +166,3 @@ def _progress(value: bytes | None) -> Progress | None:
         return None if value is None else Progress.model_validate_json(value)
     except ValidationError:
         return None
-
-
-def _source_of(value: bytes | None) -> str:
-    """The source of a dead letter; empty where it is not known."""
-    try:
-        return "" if value is None else DeadLetter.model_validate_json(value).source
-    except ValidationError:
-        return ""

@@ -1,21 +1,22 @@
 """The index in Milvus: Milvus Lite behind our launcher, or a Milvus server, by URI and token.
 
-Two collections: `<name>_chunks`, a row a chunk, and `<name>_deleted`, which remembers the position at which a record
-was deleted, or its whole table emptied, so that an older version seen again is not brought back. Crash safety without
-transactions: a record's head (chunk 0) always tells of at least as many chunks as the record has in the index. So a
-growing record's head is written first, a shrinking one's last, and a write repeated after a crash finds and completes
-what it left.
+Two collections a generation (`index.generations`): one has a row a chunk; the other remembers the position at which a
+record was deleted, or its whole table emptied, so that an older version seen again is not brought back. Crash safety
+without transactions: a record's head (chunk 0) always tells of at least as many chunks as the record has in the index.
+So a growing record's head is written first, a shrinking one's last, and a write repeated after a crash finds and
+completes what it left.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from index.embedder import ModelSpec
 from index.milvus_client import MilvusConnection, before, one_of
-from index.milvus_schema import CHUNK_FIELDS, Names, ensure_collections, from_entity, to_entity
+from index.milvus_generations import live_number
+from index.milvus_schema import CHUNK_FIELDS, Names, from_entity, to_entity
 from index.store import Found, Held, Row, Vector, Version, chunk_id
 from schemas.access import AccessFilter
 from schemas.change import table_id, table_of
+from schemas.errors import IndexUnavailable
 from schemas.position import NOWHERE, Position
 
 STRONG = "Strong"
@@ -29,14 +30,21 @@ _SHOWN = [name for name in CHUNK_FIELDS if name != "vector"]
 class MilvusStore:
     """See `index.store.ChunkStore`. Connects on first use, and again after the server was away."""
 
-    def __init__(self, uri: str, token: str, name: str, timeout: float = 10.0) -> None:
+    def __init__(self, uri: str, token: str, index: str, timeout: float = 10.0, generation: int | None = None) -> None:
         self._milvus = MilvusConnection(uri, token, timeout)
         self._timeout = timeout
-        self.names = Names(name)
+        self._index = index
+        self._names = None if generation is None else Names(index, generation)
 
-    def open(self, spec: ModelSpec) -> None:
-        """Create the collections where they are missing. Raises Misconfigured if they were made by another model."""
-        self._milvus.call(lambda client: ensure_collections(client, self.names, spec))
+    @property
+    def names(self) -> Names:
+        """The collections of the given generation, or else of the one that was live at first use."""
+        if self._names is None:
+            live = self._milvus.call(lambda client: live_number(client, self._index))
+            if live is None:
+                raise IndexUnavailable(f"there is no index {self._index!r} yet: a worker of the stream job makes it")
+            self._names = Names(self._index, live)
+        return self._names
 
     def held(self, record_ids: Sequence[str]) -> dict[str, Held]:
         heads = self._rows(chunk_id(record_id, 0) for record_id in record_ids)

@@ -12,7 +12,6 @@ from pymilvus.exceptions import MilvusException
 
 from index.embedder import ModelSpec
 from index.store import Row
-from schemas.errors import Misconfigured
 from schemas.label import LabelId
 from schemas.position import Position
 
@@ -41,17 +40,18 @@ CHUNK_FIELDS = (*_VARCHARS, *_INTEGERS, "vector")
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The collections of one index."""
+    """The collections of one generation of an index."""
 
     index: str
+    generation: int
 
     @property
     def chunks(self) -> str:
-        return f"{self.index}_chunks"
+        return f"{self.index}_g{self.generation}_chunks"
 
     @property
     def deleted(self) -> str:
-        return f"{self.index}_deleted"
+        return f"{self.index}_g{self.generation}_deleted"
 
 
 def to_entity(row: Row) -> dict[str, Any]:
@@ -77,23 +77,17 @@ def oversized(row: Row) -> str | None:
     return None
 
 
-def ensure_collections(client: MilvusClient, names: Names, spec: ModelSpec) -> None:
-    """Create what is missing. Raises Misconfigured where the vectors are of another model than `spec`.
+def make_collections(client: MilvusClient, names: Names, spec: ModelSpec) -> None:
+    """Create what is missing. Safe beside another process that does the same; completes what a crashed one began.
 
-    Safe beside another process that does the same, and completes what a crashed one began.
+    Where the chunks are there already, the model recorded with them stays.
     """
-    _ensure(client, names.chunks, _chunk_schema(spec), ("vector",), ("label", "source"), _recorded(spec))
     _ensure(client, names.deleted, _deleted_schema(), ("unused",), (), "")
-    recorded = client.describe_collection(names.chunks).get("properties", {}).get(MODEL_PROPERTY)
-    if recorded != _recorded(spec):
-        raise Misconfigured(
-            f"the collection {names.chunks!r} holds vectors of {recorded or 'an unknown model'}, but this process "
-            f"embeds with {_recorded(spec)}; set FRESHLINE_MODEL to the former, or choose another "
-            "FRESHLINE_COLLECTION and replay into it"
-        )
+    _ensure(client, names.chunks, _chunk_schema(spec), ("vector",), ("label", "source"), recorded(spec))
 
 
-def _recorded(spec: ModelSpec) -> str:
+def recorded(spec: ModelSpec) -> str:
+    """How a collection remembers its model."""
     return json.dumps(asdict(spec), sort_keys=True)
 
 

@@ -76,7 +76,7 @@ def create_app(deps: Deps) -> FastAPI:
     async def readyz() -> dict[str, str]:
         """Questions can be answered: the permission view is current and the index answers."""
         require_current(parts.view, parts.lag_limit_s, parts.clock())
-        await workers.run(parts.store.held, [NOBODY])
+        await workers.run(lambda: parts.live().store.held([NOBODY]))
         return {"status": "ready"}
 
     _document(app)

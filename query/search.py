@@ -1,6 +1,6 @@
 """From a question to an answer: the whole flow, top to bottom."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -22,11 +22,21 @@ from schemas.errors import FreshlineError, InvalidQuestion
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """What answering needs. `contracts` by source; `lag_limit_s` beyond which nothing is shown."""
+class Live:
+    """One generation of the index: its rows, and the embedder that made their vectors."""
 
     embedder: Embedder
     store: ChunkReader
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What answering needs. `contracts` by source; `lag_limit_s` beyond which nothing is shown.
+
+    `live` gives the generation that is live now, or raises IndexUnavailable.
+    """
+
+    live: Callable[[], Live]
     view: PermissionView
     contracts: Mapping[str, Contract]
     lag_limit_s: float
@@ -43,12 +53,14 @@ def answer(parts: Parts, principal: Principal, question: Question) -> Answer:
         with watch.measure("authorize"):
             permitted = authorize(principal, question, parts.view, parts.contracts, parts.lag_limit_s, parts.clock())
         with watch.measure("embed"):
-            vector = _embed(parts.embedder, question.query)
+            # After authorizing: what a watermark says is searchable is in the generation that is live by then.
+            live = parts.live()
+            vector = _embed(live.embedder, question.query)
         now_ms = parts.clock().wall_ms
 
         def retrieve(limit: int) -> list[Found]:
             with watch.measure("retrieve"):
-                return _permitted_only(parts.store, vector, permitted.access, limit)
+                return _permitted_only(live.store, vector, permitted.access, limit)
 
         with watch.measure("rank"):
             score = scorer(parts.contracts, question.half_life_seconds, now_ms)

@@ -24,12 +24,13 @@ class Change(BaseModel):
 
     A delete carries no content: no text, no label. It stays in the topic so that an older version, seen again,
     is known to be older. A truncate is a delete of all records of its table that are older than its position;
-    its `record_id` is the table's (`table_id`), and every partition of the topic gets one.
+    its `record_id` is the table's (`table_id`), and every partition of the topic gets one. A relabel changes who may
+    see a record whose new content cannot be applied: the last good content stays, under the new label.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    op: Literal["upsert", "delete", "truncate"]
+    op: Literal["upsert", "relabel", "delete", "truncate"]
     record_id: str
     source: str
     table: str

@@ -6,6 +6,7 @@ A secret is named by the file that holds it; `read_secret` opens it at the momen
 
 import json
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
 
@@ -65,6 +66,17 @@ class Settings(BaseModel):
         except ValidationError as error:
             wrong = "; ".join(f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
             raise Misconfigured(f"settings are not usable: {wrong}") from None
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """A line for each FRESHLINE_… variable that means nothing, with the one that may be meant. Values are not shown."""
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    lines = []
+    for name in sorted(name for name in environ if name.startswith(PREFIX) and name not in known):
+        close = get_close_matches(name, known, n=1, cutoff=0.75)
+        advice = f"did you mean {close[0]}?" if close else "schemas/settings.py lists all that there are"
+        lines.append(f"{name} is no setting of Freshline and changes nothing; {advice}")
+    return lines
 
 
 def read_secret(path: Path | None) -> str:

@@ -22,15 +22,17 @@ PROGRESS: Final = "freshline.progress"
 TABLES: Final = "freshline.tables"
 """Whether each table is captured or has stopped, keyed by raw topic. Compacted."""
 DEAD_LETTERS: Final = "freshline.dead-letters"
-"""What could not be applied, with its origin and reason. Kept, never compacted."""
+"""What could not be applied, keyed by its origin. Compacted: a letter stays until a tombstone settles it."""
 
 INTERNAL: Final[tuple[str, ...]] = get_args(Topic)
-COMPACTED: Final = frozenset({CHANGES, LABELS, RELATIONS, PROGRESS})
+COMPACTED: Final = frozenset({CHANGES, LABELS, RELATIONS, PROGRESS, DEAD_LETTERS})
 SINGLE_PARTITION: Final = frozenset({LABELS, RELATIONS, PROGRESS, DEAD_LETTERS})
 
 
-LARGEST_ROW = 8 * 1024 * 1024
-"""Bytes of a raw message, at most: a row as Debezium writes it."""
+LARGEST_ROW = 16 * 1024 * 1024
+"""Bytes of a raw message, at most: a row as Debezium writes it. A larger one stops its connector."""
+LARGEST_KEPT = 8 * 1024 * 1024
+"""Bytes of an original that a dead letter holds itself; it names the place of a larger one."""
 LARGEST_MESSAGE = 12 * 1024 * 1024
 """Bytes of a message of ours, at most: a dead letter holds its original in base64, a third larger."""
 

@@ -62,15 +62,28 @@ async def persist(what: str, do: Callable[[], Awaitable[T]]) -> T:
         try:
             return await do()
         except (Unavailable, NotAvailable, KafkaError, ProducerSendError, TimeoutError) as error:
+            if not may_pass(error):
+                give_up(what)
             log.warning("%s waits: %s", what, str(error) or type(error).__name__)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
         except TableStopped as stopped:
             start_again(str(stopped))
         except Exception:
-            log.critical("%s failed; the worker stops without acknowledging", what, exc_info=True)
-            logging.shutdown()
-            os._exit(BROKEN)
+            give_up(what)
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether the same may succeed later: Kafka's own errors say so, any other of these means a part is away."""
+    kafka = error if isinstance(error, KafkaError) else error.__cause__
+    return bool(kafka.retriable) if isinstance(kafka, KafkaError) else True
+
+
+def give_up(what: str) -> NoReturn:
+    """End this worker because of the error at hand, which it does not understand. Nothing is acknowledged."""
+    log.critical("%s failed; the worker stops without acknowledging", what, exc_info=True)
+    logging.shutdown()
+    os._exit(BROKEN)
 
 
 def start_again(why: str) -> NoReturn:

@@ -4,7 +4,7 @@ import logging
 
 from schemas.dead_letter import DeadLetter
 from schemas.errors import Rejected
-from schemas.topics import DEAD_LETTERS
+from schemas.topics import DEAD_LETTERS, LARGEST_KEPT
 from streams.batches import now_ms
 from streams.decode import RawEvent
 from streams.send import Message
@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 
 def dead_letter(raw: RawEvent, rejected: Rejected, at_ms: int, source: str, table: str) -> DeadLetter:
     """The original bytes with their place and the reason. Source and table are empty where unknown."""
+    too_large = raw.value is not None and len(raw.value) > LARGEST_KEPT
     return DeadLetter(
         origin=raw.origin,
         reason=rejected.reason,
@@ -22,7 +23,8 @@ def dead_letter(raw: RawEvent, rejected: Rejected, at_ms: int, source: str, tabl
         source=source,
         table=table,
         key=raw.key,
-        value=raw.value,
+        value=None if too_large else raw.value,
+        left_out=too_large,
         headers=raw.headers,
     )
 

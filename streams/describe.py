@@ -1,5 +1,6 @@
 """Stage 2, describe: the contract turns a row into what is searched and shown. Pure."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,15 +27,18 @@ def describe(row: dict[str, Any], contract: TableContract, commit_ms: int, max_t
     Raises Rejected for a column that is absent or was not sent, a text over the limit, a time that is none.
     """
     title, text, url = (_fill(template, row) for template in (contract.title, contract.text, contract.url))
-    size = len(title.encode()) + len(text.encode())
+    metadata = {column: _column(row, column) for column in contract.metadata}
+    size = sum(len(part.encode()) for part in (title, text, url, json.dumps(metadata)))
     if size > max_text_bytes:
-        raise Rejected("text_too_large", f"title and text are {size} bytes, the limit is {max_text_bytes}")
+        raise Rejected(
+            "text_too_large", f"title, text, url and metadata are {size} bytes, the limit is {max_text_bytes}"
+        )
     when = _column(row, contract.event_time) if contract.event_time else None
     return Description(
         title=title,
         text=text,
         url=url,
-        metadata={column: _column(row, column) for column in contract.metadata},
+        metadata=metadata,
         event_ms=commit_ms if when is None else event_ms(when, str(contract.event_time)),
     )
 

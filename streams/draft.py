@@ -52,6 +52,9 @@ def draft(change: Change, held: Held, passages: Passages) -> Draft:
         return Draft(change, (), (), held)
     if change.label is None:
         raise Rejected("no_permission", "the change has no permission label")
+    if change.op == "relabel":
+        rows = tuple(replace(row, label=change.label, position=change.position) for row in held.rows)
+        return Draft(change, rows, (), held)
     title, body = (change.title, change.text) if change.text else ("", change.title)
     parts = passages(title, body) if body else ()
     rows = tuple(_row(change, n, len(parts), *parts[n]) for n in range(len(parts)))

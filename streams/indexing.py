@@ -46,8 +46,8 @@ class Indexer:
     def apply(self, changes: Sequence[Change]) -> Indexed:
         """Apply a batch in its order. Raises IndexUnavailable when the store is away; then nothing counts as done."""
         done = Indexed()
-        for truncates, group in groupby(changes, key=lambda change: change.op == "truncate"):
-            if truncates:
+        for kind, group in groupby(changes, key=_kind):
+            if kind == "truncate":
                 for change in group:
                     self._store.truncate(change.source, change.table, change.position)
             else:
@@ -55,6 +55,7 @@ class Indexer:
         return done
 
     def _apply(self, changes: Sequence[Change], done: Indexed) -> None:
+        rejected_before = len(done.rejected)
         newest = newest_per_record(changes)
         done.outdated += len(changes) - len(newest)
         read_at = self._clock()
@@ -64,13 +65,26 @@ class Indexer:
         vectors = self._vectors(drafts, done)
         if self._clock() - read_at > TRUSTED_FOR:
             drafts = self._redrafted(drafts, done)
+            vectors |= _held_vectors(drafts)
         self._write([(d.change, d.finished(vectors)) for d in drafts], done)
+        self._relabel([change for change, _ in done.rejected[rejected_before:]], done)
+
+    def _relabel(self, rejected: Sequence[Change], done: Indexed) -> None:
+        """The content of these cannot be used, but who may see them is known: what the index holds gets their label."""
+        relabels = [
+            c.model_copy(update={"op": "relabel"}) for c in rejected if c.op == "upsert" and c.label is not None
+        ]
+        if relabels:
+            self._apply(relabels, done)
 
     def _redrafted(self, drafts: Sequence[Draft], done: Indexed) -> list[Draft]:
         """Look at the index again: embedding took long, or this process was stopped and another does its work now."""
         held = self._store.held([d.change.record_id for d in drafts])
         current = {c.record_id for c in self._current([d.change for d in drafts], held, done)}
-        return [replace(d, held=held[d.change.record_id]) for d in drafts if d.change.record_id in current]
+        again = [(d, held[d.change.record_id]) for d in drafts if d.change.record_id in current]
+        return [
+            draft(d.change, h, self._passages) if _kind(d.change) == "relabel" else replace(d, held=h) for d, h in again
+        ]
 
     def _current(self, changes: Iterable[Change], held: Mapping[str, Held], done: Indexed) -> list[Change]:
         """Those the index does not hold a newer version of."""
@@ -98,7 +112,7 @@ class Indexer:
 
         A draft with a text that the model does not take is rejected and leaves `drafts`.
         """
-        known = {row.text_hash: row.vector for d in drafts for row in d.held.rows}
+        known = _held_vectors(drafts)
         while True:
             missing = {text_hash(text): text for d in drafts for text in d.texts if text_hash(text) not in known}
             try:
@@ -123,3 +137,13 @@ class Indexer:
                 return
             for one in versions:
                 self._write([one], done)
+
+
+def _kind(change: Change) -> str:
+    """What may not share a step: a relabel takes its content from the index, as the changes before it left it."""
+    return change.op if change.op in ("truncate", "relabel") else "content"
+
+
+def _held_vectors(drafts: Iterable[Draft]) -> dict[str, Vector]:
+    """Text hash -> vector, of all the index holds of these records."""
+    return {row.text_hash: row.vector for d in drafts for row in d.held.rows}

@@ -15,6 +15,9 @@ from streams.describe import Description, describe
 from streams.past import NO_PAST, Past
 from streams.permit import granted_by, label_of
 
+LONGEST_ID = 1000
+"""Characters of a record id."""
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -87,7 +90,7 @@ def _take_event(raw: RawEvent, event: RowEvent, tables: Mapping[str, Table], max
     try:
         content = describe(row, table.contract, event.commit_ms, max_text_bytes)
     except Rejected as rejected:
-        return Taken(grant=grant, rejected=rejected)
+        return Taken(_relabel(_common(raw, event, table, name), label), label, grant, rejected)
     return Taken(_upsert(_common(raw, event, table, name), label, content), label, grant)
 
 
@@ -113,7 +116,10 @@ def _name(event: RowEvent, table: Table) -> str:
     if set(event.key) != set(columns):
         wrong = f"the message is keyed by {sorted(event.key)}, the contract says {sorted(columns)}"
         raise Rejected("key_mismatch", wrong)
-    return record_id(table.source, table.name, event.key, list(columns))
+    name = record_id(table.source, table.name, event.key, list(columns))
+    if len(name) > LONGEST_ID:
+        raise Rejected("key_mismatch", f"the key makes a record id of {len(name)} characters, {LONGEST_ID} at most")
+    return name
 
 
 def _upsert(common: dict[str, Any], label: Label, content: Description) -> Change:
@@ -127,6 +133,11 @@ def _upsert(common: dict[str, Any], label: Label, content: Description) -> Chang
         url=content.url,
         metadata=content.metadata,
     )
+
+
+def _relabel(common: dict[str, Any], label: Label) -> Change:
+    """The content cannot be used, but who may see the record is known: its last good content gets the new label."""
+    return Change(**common, op="relabel", event_ms=common["commit_ms"], label=label.id)
 
 
 def _gone(raw: RawEvent, event: RowEvent, table: Table, name: str) -> Taken:

@@ -12,7 +12,7 @@ from schemas.change import Change
 from schemas.errors import Rejected
 from streams.dead_letters import dead_message
 from streams.decode import RawEvent, decode_beat
-from streams.indexing import Indexer
+from streams.live_indexer import Applier
 from streams.progress import Tracker
 from streams.send import Message, Send
 from streams.taking import Taking
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 class Job:
     """One worker's work. `send` returns when Kafka has acknowledged every message. `beats`: topic -> source."""
 
-    def __init__(self, beats: Mapping[str, str], taking: Taking, indexer: Indexer, tracker: Tracker) -> None:
+    def __init__(self, beats: Mapping[str, str], taking: Taking, indexer: Applier, tracker: Tracker) -> None:
         self.beats = beats
         self.raw_topics = taking.raw_topics
         self.take = taking.take

@@ -8,16 +8,19 @@ from schemas.label import Label
 from schemas.relation import RelationTuple
 from schemas.template import Template
 
+LONGEST_NAME = 1000
+"""Characters of a tenant, principal, userset or attribute."""
+
 
 def label_of(row: dict[str, Any], permissions: Permissions) -> Label:
     """Fill the permission templates. Raises Rejected(no_permission): without tenant and reader nobody may see it."""
-    tenant = permissions.tenant.render(row)
+    tenant = _name(permissions.tenant, row)
     readers = _filled(permissions.readers, row)
     if not tenant:
         raise Rejected("no_permission", f"no tenant: {permissions.tenant.text!r} is null or empty in this row")
     if not readers:
         raise Rejected("no_permission", "no reader: every entry of permissions.readers is null in this row")
-    attributes = {name: template.render(row) for name, template in permissions.attributes.items()}
+    attributes = {name: _name(template, row) for name, template in permissions.attributes.items()}
     return Label(
         tenant=tenant,
         readers=readers,
@@ -30,7 +33,7 @@ def granted_by(row: dict[str, Any], contract: TableContract) -> tuple[RelationTu
     """The relation tuples a row stands for; a rule with a null column grants nothing."""
     tuples = []
     for rule in contract.relation:
-        tenant, obj, subject = rule.tenant.render(row), _name(rule.object, row), _name(rule.subject, row)
+        tenant, obj, subject = _name(rule.tenant, row), _name(rule.object, row), _name(rule.subject, row)
         if tenant and obj and subject:
             tuples.append(RelationTuple(tenant=tenant, object=obj, relation=rule.relation, subject=subject))
     return tuple(tuples)
@@ -47,6 +50,10 @@ def _name(template: Template, row: dict[str, Any]) -> str | None:
     and nothing else takes such names as they are: there the column is meant to hold them.
     """
     text = template.render(row)
+    if text is not None and len(text) > LONGEST_NAME:
+        raise Rejected(
+            "no_permission", f"{template.text!r} became a name of {len(text)} characters, {LONGEST_NAME} at most"
+        )
     if text is None or template.text == "{" + "".join(template.columns) + "}":
         return text
     for mark in "*#":

@@ -1,15 +1,23 @@
-"""Starting the stream job: a worker alone, or under a supervisor that keeps it at work."""
+"""Starting the stream job: a worker alone, or under a supervisor that keeps it at work; and a rebuild beside it."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 
 import faust
 
+from connectors.kafka_admin import KafkaAdmin
 from connectors.kafka_offsets import KafkaOffsets
+from connectors.kafka_writer import KafkaWriter
 from schemas.contract import Contract
 from schemas.errors import Unavailable
 from schemas.settings import Settings
 from schemas.topics import CHANGES
+from streams.change_log import ChangeLog
+from streams.indexes import Indexes
+from streams.rebuild import Progress, Rebuild
+from streams.send import Message
 from streams.supervise import supervise
 from streams.worker import build
 
@@ -40,6 +48,24 @@ def run_supervised(settings: Settings, contracts: Sequence[Contract], command: S
         return waiting, sum(committed.values())
 
     return supervise(command, backlog, STALL_S)
+
+
+@contextmanager
+def opened_rebuild(settings: Settings, progress: Progress) -> Iterator[Rebuild]:
+    """A rebuild on the real parts."""
+    _log_to_stderr()
+    changes, writer = ChangeLog(settings.kafka, settings.group), KafkaWriter(settings.kafka)
+
+    def send(messages: Sequence[Message]) -> None:
+        for message in messages:
+            writer.write((message.topic, message.partition or 0), message.key, message.value)
+        writer.acknowledged()
+
+    try:
+        members = partial(KafkaAdmin(settings.kafka).members, settings.group)
+        yield Rebuild(Indexes(settings), changes, members, send, progress)
+    finally:
+        changes.close()
 
 
 def _log_to_stderr() -> None:

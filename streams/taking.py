@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from schemas.change import Origin
+from schemas.change import Change, Origin
 from schemas.label import LabelDefinition, LabelId
 from schemas.position import Position
 from schemas.table_state import TableState, fingerprint
@@ -15,6 +15,7 @@ from streams.dead_letters import dead_message
 from streams.decode import RawEvent, UnknownPast
 from streams.intake import Table, Taken, take
 from streams.limits import Limits
+from streams.partition import partition_of
 from streams.past import Past, last_values, streamed_before
 from streams.positions import Positions
 from streams.send import Message, Send
@@ -77,14 +78,21 @@ class Taking:
     def _messages(self, raw: RawEvent, taken: Taken) -> Iterable[Message]:
         change, grant = taken.change, taken.grant
         if change is not None:
-            message = Message.of(CHANGES, change.record_id, change)
-            everywhere = range(self._partitions) if change.op == "truncate" else (None,)
-            yield from (replace(message, partition=number) for number in everywhere)
+            yield from self._changes(change)
         if grant is not None:
             yield Message.of(RELATIONS, grant.record_id, grant)
         if taken.rejected is not None:
             table = self._tables.get(raw.origin.topic)
             yield dead_message(raw, taken.rejected, table.source if table else "", table.name if table else "")
+
+    def _changes(self, change: Change) -> Iterator[Message]:
+        """The messages of a change. A relabel has a key of its own, or compaction would keep it alone, but its record's
+        partition; a truncate goes to every partition."""
+        key = f"{change.record_id}#label" if change.op == "relabel" else change.record_id
+        message = Message.of(CHANGES, key, change)
+        own = partition_of(change.record_id, self._partitions)
+        for number in range(self._partitions) if change.op == "truncate" else (own,):
+            yield replace(message, partition=number)
 
     async def _stop(self, raw: RawEvent, reason: str, send: Send) -> None:
         table = self._tables[raw.origin.topic]

@@ -10,17 +10,16 @@ import faust
 from connectors.kafka_admin import KafkaAdmin
 from connectors.kafka_offsets import KafkaOffsets
 from connectors.table_states import stopped
-from index.milvus import MilvusStore
-from index.models.load import load_embedder
 from schemas.contract import Contract
-from schemas.errors import Misconfigured, Unavailable
-from schemas.settings import Settings, read_secret
+from schemas.errors import IndexUnavailable, Misconfigured, Unavailable
+from schemas.settings import Settings
 from schemas.topics import CHANGES, INTERNAL, LARGEST_MESSAGE
 from streams.batches import start_again
 from streams.flow import wire
-from streams.indexing import Indexer
+from streams.indexes import Indexes
 from streams.intake import tables_by_topic
 from streams.job import Job
+from streams.live_indexer import LiveIndexer
 from streams.progress import Tracker
 from streams.raw_topic import RawTopics
 from streams.taking import Taking
@@ -32,19 +31,21 @@ SESSION = 10.0
 """Seconds without a heartbeat after which Kafka gives a dead worker's partitions to another."""
 STATES_EVERY = 5.0
 """Seconds between looks at which tables have stopped."""
+PAUSES_EVERY = 0.25
+"""Seconds between looks whether the index is asked to pause."""
 ANSWER_LIMIT = 3.0
 """Seconds for one question to Kafka about offsets; after an outage the next try is soon."""
 
 
 def build(settings: Settings, contracts: Sequence[Contract]) -> faust.App:
-    """Compose the job. Raises Misconfigured for missing topics or another model, Unavailable when a part is away."""
+    """Compose the job. Raises Misconfigured for missing topics or a model that is not here, Unavailable when a part is
+    away."""
     offsets = KafkaOffsets(settings.kafka, settings.group, ANSWER_LIMIT)
     _require_topics(offsets, contracts)
     kafka = KafkaAdmin(settings.kafka, ANSWER_LIMIT)
     halted = stopped(kafka, contracts)
-    embedder = load_embedder(settings.model, settings.home, settings.cores)
-    store = MilvusStore(settings.milvus_uri, read_secret(settings.milvus_token_file), settings.collection)
-    store.open(embedder.spec)
+    indexes = Indexes(settings)
+    indexes.first()
     tables = {topic: table for topic, table in tables_by_topic(contracts).items() if topic not in halted}
     partitions = offsets.topics()[CHANGES]
     taking = Taking(tables, RawTopics(settings.kafka, ANSWER_LIMIT), settings.max_text_bytes, partitions)
@@ -55,11 +56,28 @@ def build(settings: Settings, contracts: Sequence[Contract]) -> faust.App:
         stopped={c.source: [s.table for s in halted.values() if s.source == c.source] for c in contracts},
     )
     app = _app(settings)
+    indexer = LiveIndexer(indexes.generations, indexes.open, partial(_assigned, app))
     beats = {contract.beat_topic: contract.source for contract in contracts}
-    job = Job(beats, taking, Indexer(store, embedder), tracker)
+    job = Job(beats, taking, indexer, tracker)
     wire(app, job, tracker, settings)
+    app.task(partial(_heed_pauses, app, indexer))
     app.task(partial(_begin_again_when, app, lambda: stopped(kafka, contracts).keys() != halted.keys()))
     return app
+
+
+def _assigned(app: faust.App) -> set[int]:
+    """The partitions of freshline.changes that this worker reads now."""
+    return {place.partition for place in app.consumer.assignment() if place.topic == CHANGES}
+
+
+async def _heed_pauses(app: faust.App, indexer: LiveIndexer) -> None:
+    """Agree to pauses of the index also while there is nothing to apply."""
+    while not app.should_stop:
+        await asyncio.sleep(PAUSES_EVERY)
+        try:
+            await asyncio.to_thread(indexer.look)
+        except IndexUnavailable:
+            continue
 
 
 async def _begin_again_when(app: faust.App, changed: Callable[[], bool]) -> None:

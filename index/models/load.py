@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from index.embedder import Embedder, ModelSpec
-from index.errors import BrokenVector, ModelDamaged
+from index.errors import BrokenVector, ModelDamaged, ModelUnavailable
 from index.fast_embedder import FastEmbedder
 from index.models.catalogue import AUTO, DEFAULT, MINILM, known_model
 from index.models.files import WEIGHTS_SHA256, is_intact, prepared_folder, sha256
@@ -26,6 +26,17 @@ def load_embedder(model: str, home: Path, cores: int) -> Embedder:
         return _open(known.spec(WEIGHTS_SHA256), prepared, cores)
     folder, weights = hub_files(name, home)
     return _open(known.spec(sha256(weights)), folder, cores)
+
+
+def load_recorded(spec: ModelSpec, home: Path, cores: int) -> Embedder:
+    """The embedder that an index was made with. Raises ModelUnavailable or ModelDamaged where this is not to be had."""
+    embedder = load_embedder(spec.name, home, cores)
+    if embedder.spec != spec:
+        raise ModelUnavailable(
+            f"the index was made by {spec}, but what this machine has of that name is {embedder.spec}: bring the "
+            "model's files here that were used then, or make the index anew: freshline rebuild"
+        )
+    return embedder
 
 
 def _open(spec: ModelSpec, folder: Path, cores: int) -> Embedder:

@@ -53,6 +53,3 @@ class Product(Protocol):
 
     def dead_letters(self) -> list[str]:
         """A line for each dead letter."""
-
-    def verify(self) -> int:
-        """How many differences the product's own `verify` finds."""

@@ -30,7 +30,10 @@ class Findings:
 
 @dataclass(slots=True)
 class _Known:
+    head: Position = NOWHERE
+    """The newest at which it was seen present."""
     newest: Position = NOWHERE
+    """As `head`, or the newest tombstone: a record is still there for a moment when its tombstone already is."""
     present: bool = False
     ended_at: float | None = None
     """When the database deleted it, if it was seen gone by a look whose watermark had passed that."""
@@ -53,14 +56,15 @@ class RecordWatch:
             else:
                 self._absent(record, known, watermark_ms)
             known.present = now.present
+            known.head = max(known.head, now.position)
             known.newest = max(known.newest, now.newest)
 
     def _present(self, record: str, known: _Known, now: Seen) -> None:
-        told = f"{record}: {now.position} after {known.newest}"
         if known.present:
-            if now.position < known.newest:
-                self.found.regressions.append(told)
+            if now.position < known.head:
+                self.found.regressions.append(f"{record}: {now.position} after {known.head}")
             return
+        told = f"{record}: {now.position} after {known.newest}"
         came_back = known.newest != NOWHERE and now.position <= known.newest
         if came_back:
             self.found.resurrections.append(told)

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Final
 
 FOLDER = Path(__file__).parent / "kinds"
-QUIET_SECONDS = 0.3
+QUIET_SECONDS = 1.0
 
 SIGNALS: Final = "signals.signals"
+MARK: Final = "recorder.mark"
+"""With the kind's name, the prefix of the logical message that tells its end."""
 
 _ROUTER = {
     "transforms": "outbox",

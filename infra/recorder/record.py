@@ -9,13 +9,10 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from infra.recorder.kinds import Kind, all_kinds, topic_prefix
+from infra.recorder.kinds import MARK, Kind, all_kinds, topic_prefix
 from infra.recorder.scratch import WAIT_SECONDS, Database, Scratch, enter
 from schemas.errors import Unavailable
 from schemas.settings import Settings
-
-MARK = "recorder.mark"
-"""Prefix of the logical messages that tell the end of a kind."""
 
 Report = Callable[[str], None]
 
@@ -66,7 +63,7 @@ class _Messages:
             message = self._consumer.poll(0.1)
             if message is not None:
                 found.append(_readable(message))
-                if done(found[-1]) or (last is not None and counts(found[-1]["topic"])):
+                if counts(found[-1]["topic"]) if last is not None else done(found[-1]):
                     last = time.monotonic()
             if time.monotonic() > deadline:
                 raise Unavailable("the recorder's source", "its last message did not come; see the log of connect")
@@ -86,7 +83,7 @@ def _perform(kind: Kind, database: Database, messages: _Messages) -> list[dict[s
     enter(database, kind)
     for change in kind.changes:
         database.execute(change.encode())
-    database.execute("SELECT pg_logical_emit_message(true, %s, %s)", [MARK, kind.name])
+    database.execute("SELECT pg_logical_emit_message(true, %s, '')", [f"{MARK}.{kind.name}"])
     waiting = {f"{topic_prefix(connector)}.message" for connector in kind.connectors}
 
     def done(message: dict[str, Any]) -> bool:
@@ -122,9 +119,7 @@ def _text(data: object) -> object:
 
 
 def _marks(message: dict[str, Any], kind: Kind) -> bool:
-    content = base64.b64encode(kind.name.encode()).decode()
-    value = message["value"]
-    return message["topic"].endswith(".message") and isinstance(value, str) and MARK in value and content in value
+    return message["topic"].endswith(".message") and f'"{MARK}.{kind.name}"' in message["value"]
 
 
 def _file(message: dict[str, Any], performed: Kind) -> str | None:

@@ -1,5 +1,6 @@
 """The scratch source: a database of its own, and a Debezium connector for each way of capturing it."""
 
+import re
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -9,7 +10,7 @@ import psycopg
 from confluent_kafka.admin import AdminClient
 from psycopg import conninfo, sql
 
-from infra.recorder.kinds import CONNECTORS, Kind, topic_prefix
+from infra.recorder.kinds import CONNECTORS, MARK, Kind, topic_prefix
 from schemas.errors import Unavailable
 from schemas.settings import Settings, read_secret
 
@@ -129,5 +130,6 @@ def _options(connector: str, tables: list[str]) -> dict[str, str]:
         "key.converter.schemas.enable": "false",
         "value.converter": _JSON,
         "value.converter.schemas.enable": "false",
+        "message.prefix.include.list": ".*" if connector == "beats" else rf"{re.escape(MARK)}\..*",
         **CONNECTORS[connector],
     }

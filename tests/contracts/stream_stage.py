@@ -1,6 +1,6 @@
-"""What the stream job's tests share: a contract, Debezium messages made and recorded, and changes."""
+"""What the stream job's tests share: a contract, Debezium messages made and recorded, changes, and Kafka as lists."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +8,11 @@ import orjson
 
 from schemas.change import Change, Origin
 from schemas.contract import Contract
+from schemas.dead_letter import DeadLetter
 from schemas.label import LabelId
 from schemas.position import Position
 from streams.decode import RawEvent
+from streams.send import Message
 
 RECORDED = Path(__file__).parents[1] / "data" / "debezium"
 TOPIC = "helpdesk.helpdesk.tickets"
@@ -87,6 +89,50 @@ def _bytes(value: Any) -> bytes | None:
     return value if isinstance(value, bytes | None) else orjson.dumps(value)
 
 
+class Kafka:
+    """What was sent, or an error that sending raises once."""
+
+    def __init__(self) -> None:
+        self.sent: list[Message] = []
+        self.error: Exception | None = None
+
+    async def send(self, messages: Sequence[Message]) -> None:
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
+        self.sent.extend(messages)
+
+    def of(self, topic: str) -> list[bytes]:
+        return [message.value for message in self.sent if message.topic == topic]
+
+    @property
+    def changes(self) -> list[Change]:
+        return [Change.model_validate_json(value) for value in self.of("freshline.changes")]
+
+    @property
+    def letters(self) -> list[DeadLetter]:
+        return [DeadLetter.model_validate_json(value) for value in self.of("freshline.dead-letters")]
+
+
+class RawTopic:
+    """A raw topic as lists, and the `RawReader` of it; `looked_up` are the places whose past was asked for."""
+
+    def __init__(self, topic: str = TOPIC, partitions: int = 1) -> None:
+        self.topic = topic
+        self.partitions: list[list[RawEvent]] = [[] for _ in range(partitions)]
+        self.looked_up: list[Origin] = []
+
+    def append(self, key: Any, value: Any, partition: int = 0) -> RawEvent:
+        messages = self.partitions[partition]
+        origin = Origin(topic=self.topic, partition=partition, offset=len(messages))
+        messages.append(RawEvent(origin, *(None if part is None else _bytes(part) for part in (key, value))))
+        return messages[-1]
+
+    def before(self, origin: Origin) -> Iterator[RawEvent]:
+        self.looked_up.append(origin)
+        yield from reversed(self.partitions[origin.partition][: origin.offset])
+
+
 def recorded() -> Iterator[tuple[str, dict[str, Any]]]:
     """Every recorded message: the file's name, and the message as it was recorded."""
     for file in sorted(RECORDED.glob("*.jsonl")):
@@ -110,6 +156,11 @@ def upsert(name: str, at: int, text: str = "a text", label: int = 7, **changed: 
 
 def delete(name: str, at: int) -> Change:
     return Change(**_common(name, at), op="delete")
+
+
+def truncate(at: int) -> Change:
+    """All records of the tickets table emptied at position `at`."""
+    return Change(**_common("", at) | {"record_id": "helpdesk/helpdesk.tickets", "key": {}}, op="truncate")
 
 
 def _common(name: str, at: int) -> dict[str, Any]:

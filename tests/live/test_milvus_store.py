@@ -13,9 +13,11 @@ from milvus_stage import TOKEN, Server, until
 from store_contract import DIMENSION, StoreContract, access, at, direction, version
 
 from index.embedder import ModelSpec
+from index.generations import Generation
 from index.milvus import MilvusStore
+from index.milvus_generations import MilvusGenerations
 from index.store import Held, Row, Version
-from schemas.errors import IndexUnavailable, Misconfigured, Rejected
+from schemas.errors import IndexUnavailable, Rejected
 
 pytestmark = pytest.mark.live
 
@@ -30,6 +32,11 @@ def connect(server: Server, name: str = "index", token: str = TOKEN, timeout: fl
     return MilvusStore(f"http://127.0.0.1:{server.port}", token, name, timeout)
 
 
+def first(server: Server, spec: ModelSpec = SPEC) -> Generation:
+    """The live generation, made if there is none."""
+    return MilvusGenerations(f"http://127.0.0.1:{server.port}", TOKEN, "index").first(spec)
+
+
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("milvus"))
@@ -40,9 +47,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def opened(shared: Server) -> MilvusStore:
-    store = connect(shared)
-    store.open(SPEC)
-    return store
+    first(shared)
+    return connect(shared)
 
 
 @pytest.fixture
@@ -65,7 +71,7 @@ def dying(store: MilvusStore, calls: int) -> MilvusStore:
                 raise Crash
             return getattr(store._milvus, name)
 
-    again._milvus = Connection()  # type: ignore[assignment]
+    again._milvus, again._names = Connection(), store.names  # type: ignore[assignment]
     return again
 
 
@@ -150,38 +156,35 @@ class TestMilvusStore(StoreContract):
         store.write([Version(big.record_id, at(2), (), 600)])
 
 
-def test_opening_again_keeps_what_is_there_and_another_model_is_refused_in_words(own: Server) -> None:
-    store = connect(own)
-    store.open(SPEC)
+def test_an_index_has_the_model_it_was_made_for_whoever_asks_for_another_later(own: Server) -> None:
+    first(own)
     written = version("s", "r", 1, ["a"])
-    store.write([written])
-    connect(own).open(SPEC)
-    assert store.count("s") == 1
-    for other in (
+    connect(own).write([written])
+    others = [
+        SPEC,
         replace(SPEC, fingerprint="f2"),
         replace(SPEC, name="other/model"),
         replace(SPEC, dimension=8),
         replace(SPEC, query_prefix="query: "),
-    ):
-        with pytest.raises(Misconfigured, match="FRESHLINE_MODEL"):
-            connect(own).open(other)
+    ]
+    assert [first(own, other) for other in others] == [Generation(1, SPEC)] * 5
     own.end(signal.SIGKILL)
     own.start()
-    connect(own).open(SPEC)
-    with pytest.raises(Misconfigured):
-        connect(own).open(replace(SPEC, fingerprint="f2"))
+    assert first(own, others[1]) == Generation(1, SPEC)
+    assert connect(own).held([written.record_id])[written.record_id].rows == written.rows
 
 
-def test_several_workers_may_open_a_new_index_at_once(own: Server) -> None:
+def test_several_workers_may_make_a_new_index_at_once(own: Server) -> None:
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: connect(own).open(SPEC), range(4)))
+        made = list(pool.map(lambda n: first(own, replace(SPEC, fingerprint=str(n))), range(4)))
+    assert len(set(map(repr, made))) == 1
     connect(own).write([version("s", "r", 1, ["a"])])
     assert connect(own).count("s") == 1
 
 
 def test_a_server_that_is_away_is_said_so_and_found_again_when_it_returns(own: Server) -> None:
+    first(own)
     store = connect(own)
-    store.open(SPEC)
     store.write([version("s", "kept", 1, ["a"])])
     own.end(signal.SIGKILL)
     for _ in range(20):
@@ -195,8 +198,9 @@ def test_a_server_that_is_away_is_said_so_and_found_again_when_it_returns(own: S
 
 
 def test_a_server_that_hangs_is_away_after_the_timeout(own: Server) -> None:
+    first(own)
     store = connect(own, timeout=0.5)
-    store.open(SPEC)
+    assert answers(store)
     os.kill(own.process.pid, signal.SIGSTOP)
     try:
         assert_away(store)
@@ -206,7 +210,7 @@ def test_a_server_that_hangs_is_away_after_the_timeout(own: Server) -> None:
 
 
 def test_a_wrong_token_is_never_served(own: Server) -> None:
-    connect(own).open(SPEC)
+    first(own)
     assert_away(connect(own, token="wrong"))
 
 

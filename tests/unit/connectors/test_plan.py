@@ -83,9 +83,9 @@ def test_every_topic_of_freshline_and_of_the_source_is_wanted(write_source: Call
         "freshline.labels",
         "freshline.relations",
         "freshline.progress",
+        "freshline.dead-letters",
     }
     assert topics["freshline.dead-letters"].config == {
-        "cleanup.policy": "delete",
-        "retention.ms": "-1",
+        "cleanup.policy": "compact",
         "max.message.bytes": str(LARGEST_MESSAGE),
     }

@@ -11,7 +11,7 @@ from index.memory import MemoryStore
 from index.store import Row, Version
 from query.clock import Instant
 from query.principal import Principal
-from query.search import Parts
+from query.search import Live, Parts
 from query.view import PermissionView
 from schemas.contract import Contract
 from schemas.label import Label, LabelDefinition
@@ -44,7 +44,7 @@ class Company:
         return self.now
 
     def parts(self) -> Parts:
-        return Parts(self.embedder, self.store, self.view, self.contracts, LAG_LIMIT_S, self.clock)
+        return Parts(lambda: Live(self.embedder, self.store), self.view, self.contracts, LAG_LIMIT_S, self.clock)
 
     def pass_time(self, seconds: float) -> None:
         self.now = Instant(self.now.wall_ms + round(seconds * 1000), self.now.steady + seconds)
