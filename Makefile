@@ -8,7 +8,7 @@ FRESHLINE := $(BIN)/freshline
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup demo up down status test check unit live bench lock clean
+.PHONY: help setup demo up down status test check unit live bench chaos lock clean
 
 help:  ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,10 +53,16 @@ test: check unit live  ## Everything CI runs
 bench: setup  ## Commit to answer, sampled on an otherwise idle stack
 	@$(FRESHLINE) bench
 
+SECONDS ?= 300
+chaos: setup  ## Random changes and faults at once, and what went wrong: SECONDS=300 SEED=1
+	@$(FRESHLINE) chaos --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
 lock:  ## Pin the dependencies of pyproject.toml anew
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --quiet --output-file requirements.lock
 
 clean: down  ## Remove what was set up and all local data
-	@rm -rf $(VENV) .freshline
+	@for home in .freshline/chaos .freshline .freshline-live; do \
+	  test ! -x $(FRESHLINE) -o ! -d $$home || FRESHLINE_HOME=$$home $(FRESHLINE) down --erase; done
+	@rm -rf $(VENV) .freshline .freshline-live

@@ -1,11 +1,12 @@
 """The `freshline` command: the composition root. It puts the rooms together and prints; it decides nothing."""
 
+import inspect
 import json
 import os
 import secrets
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import psycopg
 import typer
 from psycopg import conninfo
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from infra.chaos.product import Seen
     from infra.demo.steps import Stage
     from infra.local.provider import StackProvider
+
+RECORDED = Path("tests/data/recorded")
 
 out, err = Console(), Console(stderr=True)
 app = typer.Typer(
@@ -95,17 +98,18 @@ def up() -> None:
     began_ms = time.time_ns() // 1_000_000
     settings = _start()
     with open_stage(settings) as stage:
-        await_searchable(stage, began_ms, out)
+        await_searchable(stage, began_ms, out, strict=False)
     out.print(f"\nThe API answers at [bold]http://{settings.api_host}:{settings.api_port}[/] (POST /v1/search).")
     out.print('Ask: [bold]freshline ask "Which invoices are overdue?" --as alice[/]')
 
 
 @app.command()
-def down() -> None:
+def down(erase: Annotated[bool, typer.Option("--erase", help="Delete its data, too.")] = False) -> None:
     """Stop everything that `up` started. The data stays."""
     from infra.local.stack import Stack
 
-    Stack(_settings().home, _say).down()
+    stack = Stack(_settings().home, _say)
+    stack.erase() if erase else stack.down()
 
 
 @app.command()
@@ -114,18 +118,16 @@ def status() -> None:
     from infra.local.stack import Stack
     from streams.show import generations_line
 
-    table = Table("part", "state", "pid", "port", "log")
-    for part in Stack(_settings().home, _say).status():
+    home = _settings().home
+    if not (home / "stack.json").exists():
+        raise Misconfigured(f"there is no local stack in {home.absolute()}; start one: make up")
+    table = Table("part", "state", "pid", "port")
+    for part in Stack(home, _say).status():
         colour = {"running": "green", "unhealthy": "yellow", "stopped": "red"}[part.state]
-        table.add_row(
-            part.name,
-            f"[{colour}]{part.state}[/]",
-            str(part.pid or "—"),
-            str(part.port or "—"),
-            str(part.log),
-        )
+        table.add_row(part.name, f"[{colour}]{part.state}[/]", str(part.pid or "—"), str(part.port or "—"))
     out.print(table)
-    out.print(generations_line(_settings()))
+    _print(Text(f"logs: {home.absolute() / 'logs'}"))
+    _print(Text(generations_line(_settings())))
 
 
 @app.command()
@@ -138,11 +140,11 @@ def url() -> None:
 def demo() -> None:
     """The main job on real input, step by step; the result also goes to demo.json."""
     from infra.demo.demo import Record, Show, play
-    from query.show import answer_table, freshness_table
+    from query.show import answer_view, freshness_view
 
     home = _settings().home
     home.mkdir(parents=True, exist_ok=True)
-    play(Record(home / "demo.json", out), _stage, Show(answer_table, freshness_table), out)
+    play(Record(home / "demo.json", out), _stage, Show(answer_view, freshness_view), out)
 
 
 @app.command()
@@ -166,7 +168,7 @@ def chaos(
 
     home = _settings().home
     plan = Plan(seconds, secrets.randbelow(10_000) if seed is None else seed, workers)
-    sys.exit(0 if play_chaos(plan, home, _open_chaos, out).ok else 1)
+    sys.exit(0 if play_chaos(plan, home, open_chaos, out).ok else 1)
 
 
 # The sources
@@ -191,14 +193,11 @@ def validate(
 def plan() -> None:
     """What `apply` would change."""
     from connectors.apply import make_plan
+    from connectors.show import plan_view
 
     settings = _settings()
     planned = make_plan(_contracts(settings), settings)
-    table = Table("kind", "name", "action", "detail")
-    for step in planned.steps:
-        colour = {"create": "green", "update": "yellow", "refuse": "red"}.get(step.action, "dim")
-        table.add_row(step.kind, step.name, f"[{colour}]{step.action}[/]", step.detail)
-    out.print(table)
+    _show(plan_view(planned.steps))
 
 
 @sources_app.command()
@@ -213,11 +212,29 @@ def apply() -> None:
 @sources_app.command("status")
 def sources_status() -> None:
     """Each source: connector, snapshot, backlog, lag, dead letters."""
-    from connectors.show import status_table
+    from connectors.show import status_view
     from connectors.status import status as find_status
 
     settings = _settings()
-    out.print(status_table(find_status(_contracts(settings), settings)))
+    _show(status_view(find_status(_contracts(settings), settings)))
+
+
+@sources_app.command("remove")
+def remove_source(source: str, yes: Yes = False) -> None:
+    """Stop capturing a source: remove its connector, its replication slot and its publication."""
+    from connectors.load import drafts
+    from connectors.remove import REMAINS, find_capture, remove
+
+    settings = _settings()
+    capture = find_capture(source, settings)
+    _print(Text(f"to remove: {capture}"))
+    if yes or typer.confirm("Remove?", abort=True):
+        undone = remove(capture, settings, _say)
+        for line in undone:
+            _print(Text(line, "yellow"))
+        captured = source in [draft.source for draft in drafts(settings.sources)]
+        _print(Text(f"{source} is captured no more. {REMAINS[captured].format(source=source)}"))
+        sys.exit(1 if undone else 0)
 
 
 @sources_app.command()
@@ -228,7 +245,7 @@ def resume(source: str, table: str) -> None:
     settings = _settings()
     now_ms = time.time_ns() // 1_000_000
     resume_table(settings.kafka, _contracts(settings), source, table, now_ms, settings.request_timeout)
-    out.print(f"{source} {table} goes on; nothing of it was acknowledged since it stopped.")
+    _print(Text(f"{source} {table} goes on; nothing of it was acknowledged since it stopped."))
 
 
 @sources_app.command()
@@ -242,7 +259,7 @@ def schema(file: Annotated[Path, typer.Argument()] = Path("connectors/contract.s
 # The dead letters
 
 CHOICE: dict[str, object] = {
-    "ids": Annotated[list[str] | None, typer.Argument(help="Letters, as `list` names them.", metavar="[ID]...")],
+    "ids": Annotated[list[str] | None, typer.Argument(help="Letters, as `list` names them.", metavar="ID")],
     "source": Annotated[str | None, typer.Option(help="Letters of this source.")],
     "table": Annotated[str | None, typer.Option(help="Letters of this table: schema.table.")],
     "reason": Annotated[str | None, typer.Option(help="Letters with this reason.")],
@@ -263,7 +280,8 @@ def choosing(command: Callable[..., None]) -> Callable[..., None]:
     kind = inspect.Parameter.KEYWORD_ONLY
     choice = [inspect.Parameter(name, kind, default=None, annotation=option) for name, option in CHOICE.items()]
     own = [parameter.replace(kind=kind) for parameter in list(inspect.signature(command).parameters.values())[1:]]
-    run.__doc__, run.__signature__ = command.__doc__, inspect.Signature([*choice, *own])  # type: ignore[attr-defined]
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__signature__ = inspect.Signature([*choice, *own])  # type: ignore[attr-defined]
     return run
 
 
@@ -272,7 +290,7 @@ def choosing(command: Callable[..., None]) -> Callable[..., None]:
 def list_letters(
     wanted: "Wanted",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="Rows of the table: the newest.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="Letters shown: the newest.")] = 50,
 ) -> None:
     """What could not be applied: where it came from, and why."""
     from connectors import dead_letter_show as show
@@ -281,7 +299,7 @@ def list_letters(
     if as_json:
         sys.stdout.writelines(show.as_json(entry) + "\n" for entry in chosen)
     else:
-        out.print(show.letters_view(chosen, limit))
+        _show(show.letters_view(chosen, limit))
 
 
 @letters_app.command("show")
@@ -316,7 +334,7 @@ def redrive(
     letters, settings = _letters(wanted, everything), _settings()
     work = Redrive(settings, DeadLetters(settings))
     planned = work.plan(letters, letters.chosen(wanted))
-    out.print(show.plan_text(planned))
+    _show(show.plan_text(planned))
     if planned.letters and (yes or typer.confirm("Redrive?", abort=True)):
         with show.reading(err, "dead letters redriven") as progress:
             out.print(show.done_text(work.run(planned, repaired, progress)))
@@ -350,6 +368,25 @@ def _letters(wanted: "Wanted | None" = None, everything: bool = False) -> "Lette
     return letters
 
 
+@app.command()
+def verify(
+    source: str,
+    table: Annotated[str | None, typer.Option(help="Only this table (schema.table).")] = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Heal what differs, through the topics.")] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Embed every text again and compare vectors too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Compare the index with the source database, row by row. Exit code 1 if differences remain."""
+    from streams.verify.run import Options, verify_by_name
+    from streams.verify.show import steps
+
+    settings = _settings()
+    with steps(err) as step:
+        report = verify_by_name(_contracts(settings), source, settings, Options(table, repair, deep), step)
+    out.print_json(data=report.as_json()) if as_json else out.print(report.as_table())
+    sys.exit(0 if report.clean else 1)
+
+
 # The stream job and the API
 
 
@@ -380,14 +417,15 @@ def rebuild(
         raise Misconfigured("choose one of --rollback and --drop-old")
     with reading(out) as progress, opened_rebuild(_settings(), progress) as work:
         if drop_old:
-            out.print(f"dropped: {work.drop_old() or 'nothing, there is only the live generation'}")
+            said = f"dropped: {work.drop_old() or 'nothing, there is only the live generation'}"
         elif rollback:
             back = work.rollback()
-            out.print(f"[green]Generation {back.number} is live again, up to date[/] ({back.model.name}).")
+            said = f"Generation {back.number} is live again, up to date ({back.model.name})."
         else:
             made, refused = work.rebuild()
-            out.print(f"[green]Generation {made.number} is live[/] ({made.model.name}); {refused} dead letters.")
-            out.print("   The previous one is kept: freshline rebuild --rollback, or --drop-old.")
+            said = f"Generation {made.number} is live ({made.model.name}); {refused} changes are dead letters."
+            said += "\nThe previous one is kept: freshline rebuild --rollback, or --drop-old."
+    out.print(said, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -399,16 +437,21 @@ def serve() -> None:
 
 
 @app.command()
-def ask(question: str, who: Person, tenant: Tenant = "", limit: int = 5) -> None:
+def ask(
+    question: str,
+    who: Person,
+    tenant: Tenant = "",
+    limit: Annotated[int, typer.Option(min=1, max=50, help="Hits, at most.")] = 5,
+) -> None:
     """Ask the API as a person, with a token of one minute."""
     from query.ask import ask as ask_api
-    from query.show import answer_table, freshness_table
-    from schemas.answer import Question
+    from query.ask import question_of
+    from query.show import answer_view, freshness_view
 
-    settings = _settings()
-    answer = ask_api(api_url(settings), token_for(settings, who, tenant), Question(query=question, limit=limit))
-    out.print(answer_table(question, who, answer, limit))
-    out.print(freshness_table(answer.sources))
+    settings, asked = _settings(), question_of(question, limit)
+    answer = ask_api(api_url(settings), token_for(settings, who, tenant), asked)
+    _show(answer_view(question, who, answer, limit))
+    _show(freshness_view(answer.sources))
 
 
 # Tokens, keys, models
@@ -425,7 +468,15 @@ def generate() -> None:
     """Make the signing key and its public key. An existing key is never overwritten."""
     from query.tokens import generate_keys
 
-    out.print(f"public key: {generate_keys(_settings().home / 'keys')}")
+    _print(Text(f"public key: {generate_keys(_settings().home / 'keys')}"))
+
+
+@app.command(hidden=True)
+def record(to: Annotated[Path, typer.Option(help="Folder for the recorded messages.")] = RECORDED) -> None:
+    """Record real Debezium messages of every kind of change, for the tests. Needs the running local stack."""
+    from infra.recorder.record import record as record_kinds
+
+    record_kinds(_settings(), to, _say)
 
 
 @models_app.command("prepare")
@@ -433,7 +484,7 @@ def prepare_model() -> None:
     """Make the model that needs no model hub: all-MiniLM-L6-v2 as fp32 ONNX, checked against a reference."""
     from index.models.prepare import prepare
 
-    out.print(f"model: {prepare(_settings().home, _say)}")
+    _print(Text(f"model: {prepare(_settings().home, _say)}"))
 
 
 # What the commands share
@@ -452,6 +503,11 @@ def _contracts(settings: Settings) -> list[Contract]:
 def _print(text: Text, console: Console = out) -> None:
     """Text as it is: nothing in it is markup, and it breaks where a terminal ends, not where it is piped."""
     console.print(text, soft_wrap=True)
+
+
+def _show(view: RenderableType) -> None:
+    """A view; piped, its lines are whole, as a program wants them."""
+    out.print(view, soft_wrap=not out.is_terminal)
 
 
 def _say(line: str) -> None:
@@ -547,7 +603,7 @@ class _Product:
         return sum(self._store.count(source) for source in self._sources)
 
 
-def _open_chaos(home: Path) -> "_ChaosProduct":
+def open_chaos(home: Path) -> "_ChaosProduct":
     """Captures the sources of a home, and opens the doors that chaos watches."""
     from connectors.apply import apply as apply_sources
     from query.tokens import generate_keys
@@ -598,13 +654,19 @@ class _ChaosProduct:
         return self._store.count("chaos")
 
     def dead_letters(self) -> list[str]:
-        from connectors.kafka_admin import KafkaAdmin
-        from schemas.dead_letter import DeadLetter
-        from schemas.topics import DEAD_LETTERS
+        from connectors.dead_letters import DeadLetters
 
-        letters = [m.value() for m in KafkaAdmin(self._settings.kafka).read(DEAD_LETTERS)]
-        parsed = [DeadLetter.model_validate_json(letter) for letter in letters if letter]
-        return [f"{x.origin.topic} {x.origin.partition} {x.origin.offset}: {x.reason}: {x.message}" for x in parsed]
+        letters = DeadLetters(self._settings).read(lambda *_: None)
+        return [f"{letter.id}: {letter.reason}: {letter.message}" for letter in letters.open.values()]
+
+    def verify(self) -> list[str]:
+        from streams.verify.run import Options, verify_by_name
+
+        contracts = _contracts(self._settings)
+        report = verify_by_name(contracts, "chaos", self._settings, Options(), lambda *_: lambda _: None)
+        left = [f"{count} {kind} in {table}" for (table, kind), count in report.left.items()]
+        unjudged = [f"{count} unjudged in {table}: {why}" for (table, why), count in report.unjudged.items()]
+        return [*left, *unjudged, *(f"{one.kind}: {one.record_id}: {one.detail}" for one in report.examples)]
 
 
 def dsn(settings: Settings) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from connectors.config_file import read_config
 from connectors.connect_api import ConnectApi, ConnectorFailed, ConnectorStatus
-from connectors.debezium import effective
+from connectors.debezium import effective, is_ours
 from connectors.kafka_admin import KafkaAdmin
 from connectors.mistakes import ContractInvalid
 from connectors.plan import Found, Plan, Wanted, changed_options, plan, wanted_topics
@@ -98,7 +98,8 @@ def _wanted(contracts: Sequence[Contract], settings: Settings) -> Wanted:
 def _found(wanted: Wanted, kafka: KafkaAdmin, connect: ConnectApi) -> Found:
     partitions = kafka.topics()
     configs = kafka.configs([spec.name for spec in wanted.topics if spec.name in partitions])
-    connectors = {name: config for name in wanted.connectors if (config := connect.config(name)) is not None}
+    there = {name: config for name in connect.names() if (config := connect.config(name)) is not None}
+    connectors = {name: config for name, config in there.items() if name in wanted.connectors or is_ours(name, config)}
     return Found(partitions, configs, connectors)
 
 
@@ -114,7 +115,7 @@ def _apply_topics(wanted: Wanted, found: Found, kafka: KafkaAdmin, report: Repor
 
 def _apply_connectors(planned: Plan, wanted: Wanted, connect: ConnectApi, report: Report) -> None:
     for step in planned.steps:
-        if step.kind != "connector":
+        if step.kind != "connector" or step.action == "remove":
             continue
         if step.action != "unchanged":
             connect.put(step.name, wanted.connectors[step.name])

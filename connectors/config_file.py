@@ -17,6 +17,11 @@ class ConfigFile:
     lines: dict[str, int] = field(default_factory=dict)
     mistakes: tuple[Mistake, ...] = ()
 
+    @property
+    def readable(self) -> bool:
+        """Whether its options can be checked, although some may be wrong."""
+        return bool(self.lines) and not any(mistake.where == "config" for mistake in self.mistakes)
+
     def mistake(self, option: str, what: str, todo: str) -> Mistake:
         """A mistake in this option, at its line; at the file as a whole where the option is not written."""
         return Mistake(self.file, self.lines.get(option, 0), option, what, todo)

@@ -41,6 +41,13 @@ class ConnectorStatus:
     def failed(self) -> bool:
         return "FAILED" in (self.state, *self.tasks)
 
+    @property
+    def worst(self) -> str:
+        """The state of the connector or of one of its tasks, whichever is worst: a connector can run without them."""
+        states = {self.state, *self.tasks} - {"RUNNING"}
+        worst = next((state for state in ("FAILED", self.state) if state in states), min(states, default="RUNNING"))
+        return "NO TASK" if worst == "RUNNING" and not self.tasks else worst
+
 
 class ConnectApi:
     """A context manager, thread-safe. Every method may raise Unavailable("Kafka Connect").

@@ -30,12 +30,13 @@ class Table:
 
 
 @contextmanager
-def connected(settings: Settings) -> Iterator[Connection]:
-    """A read-only connection whose every statement ends within the request timeout.
+def connected(settings: Settings, writing: bool = False) -> Iterator[Connection]:
+    """A connection whose every statement ends within the request timeout; read-only unless `writing`.
 
     Raises Unavailable("PostgreSQL") when the database is away, also in the middle; never shows the password.
     """
     limit = settings.request_timeout
+    read_only = "off" if writing else "on"
     try:
         with psycopg.connect(
             host=settings.pg_host,
@@ -44,7 +45,7 @@ def connected(settings: Settings) -> Iterator[Connection]:
             dbname=settings.pg_database,
             password=read_secret(settings.pg_password_file) or None,
             connect_timeout=max(2, int(limit)),
-            options=f"-c statement_timeout={int(limit * 1000)} -c default_transaction_read_only=on",
+            options=f"-c statement_timeout={int(limit * 1000)} -c default_transaction_read_only={read_only}",
             autocommit=True,
             application_name="freshline",
         ) as connection:

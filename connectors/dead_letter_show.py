@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from rich.console import Console, Group
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
-from rich.table import Table
 from rich.text import Text
 
 from connectors.dead_letter_text import one_line, pretty
@@ -31,20 +30,19 @@ def reading(console: Console, what: str) -> Iterator[Progress]:
 
 
 def letters_view(entries: Sequence[Entry], limit: int) -> Group:
-    """The newest letters as a table, and how many there are of each reason."""
+    """The newest letters, and how many there are of each reason."""
     more = f" ({len(entries) - limit} older ones are not shown)" if len(entries) > limit else ""
     counts = Text(counts_line(entries) + more)
-    return Group(letters_table(entries[-limit:]), counts) if entries else Group(counts)
+    return Group(*letter_lines(entries[-limit:]), counts)
 
 
-def letters_table(entries: Sequence[Entry]) -> Table:
-    """A letter a row. The id names it to `show`, `redrive` and `drop`."""
-    table = Table("id", "when", "source", "table", "key", "reason", "message")
-    table.columns[0].overflow = "fold"
+def letter_lines(entries: Sequence[Entry]) -> Iterator[Text]:
+    """Three lines a letter, each whole: its id, which names it to `show`, `redrive` and `drop`; what it is of; why."""
     for entry in entries:
-        cells = (entry.id, when(entry.at_ms), entry.source, entry.table, entry.key, entry.reason, entry.message)
-        table.add_row(*(Text(one_line(cell)) for cell in cells))
-    return table
+        yield Text(one_line(entry.id), "bold cyan")
+        of = " · ".join(filter(None, (when(entry.at_ms), entry.source, entry.table, entry.key)))
+        yield Text(f"   {one_line(of)}", "dim")
+        yield Text.assemble("   ", (entry.reason, "red"), f": {one_line(entry.message)}")
 
 
 def counts_line(entries: Sequence[Entry]) -> str:
@@ -60,7 +58,8 @@ def counted(count: int) -> str:
 
 
 def as_json(entry: Entry) -> str:
-    """A letter as one line of JSON. `at` is ISO, UTC; `bytes` the size of the original value."""
+    """A letter as one line of JSON. `at` is ISO, UTC; `bytes` the size of the original value, null where it was
+    too large to keep."""
     return json.dumps(
         {
             "id": entry.id,
@@ -97,7 +96,8 @@ def plan_text(planned: Planned) -> Text:
 
 def done_text(done: Done) -> Text:
     """What a redrive did."""
-    newer = f", and {done.newer} newer events of their records after them" if done.newer else ""
+    events = "1 newer event" if done.newer == 1 else f"{done.newer} newer events"
+    newer = f", and {events} of their records after them" if done.newer else ""
     return Text(f"Redriven: {counted(done.letters)}{newer}. What is rejected again is a new letter.", "green")
 
 
@@ -115,8 +115,9 @@ def _lines(letter: DeadLetter) -> Iterator[str]:
     yield f"table    {one_line(letter.table) or '(unknown)'}"
     yield f"reason   {letter.reason}"
     yield f"message  {one_line(letter.message)}"
-    for name, value in letter.headers:
-        yield f"header   {one_line(name)}: {one_line(value.decode(errors='backslashreplace'))}"
+    for name, header in letter.headers:
+        yield f"header   {one_line(name)}: {one_line(header.decode(errors='backslashreplace'))}"
     yield f"\nkey\n{pretty(letter.key)}"
     size = "" if letter.value is None else f" ({len(letter.value):,} bytes)"
-    yield f"\nvalue{size}\n{pretty(letter.value)}"
+    value = "(too large to keep, and no longer at its origin)" if letter.left_out else pretty(letter.value)
+    yield f"\nvalue{size}\n{value}"

@@ -36,7 +36,8 @@ Place = tuple[str, int]
 class Entry:
     """A dead letter without its bytes: under a kilobyte of memory, whatever the letter holds.
 
-    `offset` is where the letter itself stands in `freshline.dead-letters`; `size` is bytes of the original value.
+    `offset` is where the letter itself stands in `freshline.dead-letters`; `size` is bytes of the original value, None
+    where it was too large to keep.
     `first` is the offset at which the event first stood in its partition: not its origin's if it was redriven and
     rejected again. `record` is equal for letters of one record on one topic; None for an event without a key. `key`
     and `message` are cut and safe to print.
@@ -52,7 +53,7 @@ class Entry:
     message: str
     record: bytes | None
     key: str
-    size: int
+    size: int | None
 
     @property
     def id(self) -> str:
@@ -145,13 +146,16 @@ class DeadLetters:
         return collect(self._stored(begin, end, progress))
 
     def letters(self, entries: Iterable[Entry]) -> Iterator[DeadLetter]:
-        """The whole letters, in the order of the entries, one in memory at a time."""
+        """The whole letters, in the order of the entries, one in memory at a time.
+
+        A value that was too large to keep is read from its origin; where that is gone, `left_out` stays true.
+        """
         entries = list(entries)
         found = self._kafka.pick(DEAD_LETTERS, [entry.offset for entry in entries])
         for entry, message in zip(entries, found, strict=True):
             if message is None or message.key() != entry.id.encode():
                 raise Unavailable("the dead letter", f"{entry.id} was changed meanwhile; do it again")
-            yield DeadLetter.model_validate_json(message.value() or b"")
+            yield self._whole(DeadLetter.model_validate_json(message.value() or b""))
 
     def settle(self, ids: Iterable[str]) -> None:
         """Take letters away. Returns when Kafka has acknowledged it; settling twice does no harm."""
@@ -159,6 +163,15 @@ class DeadLetters:
         for name in ids:
             writer.write((DEAD_LETTERS, 0), name.encode(), None)
         writer.acknowledged()
+
+    def _whole(self, letter: DeadLetter) -> DeadLetter:
+        if not letter.left_out:
+            return letter
+        at = letter.origin
+        for message in self._kafka.read_partition(at.topic, at.partition, at.offset, at.offset + 1):
+            if message.offset() == at.offset:
+                return letter.model_copy(update={"value": message.value(), "left_out": False})
+        return letter
 
     def _stored(self, begin: int, end: int, progress: Progress) -> Iterator[Stored]:
         for message in self._kafka.read_partition(DEAD_LETTERS, 0, begin, end):
@@ -197,7 +210,7 @@ def entry_of(letter: DeadLetter, offset: int) -> Entry:
         message=clip(one_line(letter.message), MOST_MESSAGE),
         record=record_of(letter.key),
         key=short_key(letter.key),
-        size=len(letter.value or b""),
+        size=None if letter.left_out else len(letter.value or b""),
     )
 
 

@@ -1,14 +1,14 @@
 """What Freshline needs of a Debezium configuration: what is missing is added, what contradicts is wrong."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Final
 
 from connectors.config_file import ConfigFile
 from connectors.mistakes import Mistake
-from schemas.contract import Contract, TableContract
+from schemas.contract import Contract
 from schemas.template import PLACEHOLDER
-from schemas.topics import LARGEST_ROW
+from schemas.topics import LARGEST_ROW, beat_prefix
 
 POSTGRES: Final = "io.debezium.connector.postgresql.PostgresConnector"
 JSON: Final = "org.apache.kafka.connect.json.JsonConverter"
@@ -61,7 +61,10 @@ _RENAMING = (
     "PartitionRouting",
 )
 _SECRET = re.compile(r"(?i)(password|passwd|passphrase|secret|token|credential|jaas|api[._-]?key|private[._-]?key)")
-_REFERENCE = re.compile(r"\$\{[a-z][\w.-]*:[^}]+\}", re.IGNORECASE)
+REFERENCE = re.compile(r"\$\{[a-z][\w.-]*:[^}]+\}", re.IGNORECASE)
+_EXACT = ("topic.prefix", "name", "topic.delimiter", "unavailable.value.placeholder")
+"""Options whose case matters."""
+_BROKEN = "is not a list of regular expressions"
 _EMIT = re.compile(r"pg_logical_emit_message\s*\(\s*(true|false)\s*,\s*'([^']*)'", re.IGNORECASE)
 
 
@@ -80,16 +83,15 @@ def effective_for(source: str, tables: list[str], options: Mapping[str, str]) ->
     }
     if not any(option.startswith(("table.", "schema.")) for option in options):
         ours["table.include.list"] = ",".join(re.escape(table) for table in tables)
-    prefix = beat_prefix(options)
-    if prefix is not None and not any(option.startswith("message.prefix.") for option in options):
-        ours["message.prefix.include.list"] = re.escape(prefix)
+    if not any(option.startswith("message.prefix.") for option in options):
+        ours["message.prefix.include.list"] = re.escape(beat_prefix(source))
     return {**ours, **options, "name": source}
 
 
-def beat_prefix(options: Mapping[str, str]) -> str | None:
-    """The prefix of the logical messages that the heartbeat writes, None where it writes none."""
-    found = _EMIT.search(options.get("heartbeat.action.query", ""))
-    return found[2] if found else None
+def is_ours(name: str, options: Mapping[str, str]) -> bool:
+    """Whether a connector was made by Freshline: its topics have its name, and it writes the beat of that source."""
+    beat = _EMIT.search(options.get("heartbeat.action.query", ""))
+    return options.get("topic.prefix") == name and beat is not None and beat[2] == beat_prefix(name)
 
 
 def is_secret(option: str) -> bool:
@@ -97,10 +99,10 @@ def is_secret(option: str) -> bool:
     return _SECRET.search(option) is not None
 
 
-def check(source: str, slo: float | None, tables: Mapping[str, TableContract], config: ConfigFile) -> list[Mistake]:
+def check(source: str, slo: float | None, tables: Mapping[str, Set[str]], config: ConfigFile) -> list[Mistake]:
     """Everything in a configuration that contradicts the contract or what Freshline depends on.
 
-    `slo` is in seconds, None where the contract's own is not usable.
+    `slo` is in seconds, None where the contract's own is not usable; `tables` holds the columns the contract names.
     """
     mistakes = [
         *_fixed(source, config),
@@ -117,7 +119,8 @@ def _fixed(source: str, config: ConfigFile) -> Iterator[Mistake]:
     needed |= dict.fromkeys(("topic.prefix", "name"), (source, "connector and topics carry the source's name"))
     for option, (value, why) in needed.items():
         found = config.options.get(option, value)
-        if found.lower() != value.lower():
+        same = found == value if option in _EXACT else found.lower() == value.lower()
+        if not same:
             yield config.mistake(option, f"is {found!r}", f"make it {value!r} or leave it out: {why}")
     if config.options.get("decimal.handling.mode") == "precise":
         yield config.mistake("decimal.handling.mode", "writes numbers as bytes", "make it 'string' or leave it out")
@@ -125,7 +128,7 @@ def _fixed(source: str, config: ConfigFile) -> Iterator[Mistake]:
 
 def _secrets(config: ConfigFile) -> Iterator[Mistake]:
     for option, value in config.options.items():
-        if is_secret(option) and value and not _REFERENCE.fullmatch(value):
+        if is_secret(option) and value and not REFERENCE.fullmatch(value):
             todo = "refer to it: ${env:NAME} or ${file:/path:key}, and change the secret that was written here"
             yield config.mistake(option, "holds a secret in clear text", todo)
 
@@ -142,27 +145,28 @@ def _transforms(config: ConfigFile) -> Iterator[Mistake]:
 
 
 def _beats(source: str, slo: float | None, config: ConfigFile) -> Iterator[Mistake]:
-    option = "heartbeat.action.query"
-    right = f"SELECT pg_logical_emit_message(true, 'freshline.{source}', '')"
+    option, prefix = "heartbeat.action.query", beat_prefix(source)
+    todo = f"write \"SELECT pg_logical_emit_message(true, '{prefix}', '')\""
     found = _EMIT.search(config.options.get(option, ""))
     if found is None:
-        yield config.mistake(option, "writes no beat, so freshness cannot be known", f'write "{right}"')
-    elif found[1].lower() != "true":
-        yield config.mistake(option, "the beat is not transactional, so it has no commit time", f'write "{right}"')
-    elif source not in found[2]:
-        yield config.mistake(option, f"the prefix {found[2]!r} is not this source's own", f'write "{right}"')
-    else:
-        yield from _heard(found[2], config)
+        yield config.mistake(option, "writes no beat, so freshness cannot be known", todo)
+    if found is not None and found[1].lower() != "true":
+        yield config.mistake(option, "the beat is not transactional, so it has no commit time", todo)
+    if found is not None and found[2] != prefix:
+        yield config.mistake(option, f"the prefix {found[2]!r} is not this source's own", todo)
+    yield from _heard(prefix, config)
     yield from _interval(slo, config)
 
 
 def _heard(prefix: str, config: ConfigFile) -> Iterator[Mistake]:
     include, exclude = "message.prefix.include.list", "message.prefix.exclude.list"
     todo = f"let {prefix!r} pass"
-    if include in config.options and not _matches(config.options[include], prefix):
-        yield config.mistake(include, "leaves out the beat", todo)
-    if _matches(config.options.get(exclude, ""), prefix):
-        yield config.mistake(exclude, "leaves out the beat", todo)
+    for option, wanted in ((include, True), (exclude, False)):
+        matches = _matches(config.options[option], prefix) if option in config.options else wanted
+        if matches is None:
+            yield config.mistake(option, _BROKEN, "correct it or leave it out")
+        elif matches is not wanted:
+            yield config.mistake(option, "leaves out the beat", todo)
 
 
 def _interval(slo: float | None, config: ConfigFile) -> Iterator[Mistake]:
@@ -175,7 +179,7 @@ def _interval(slo: float | None, config: ConfigFile) -> Iterator[Mistake]:
         yield config.mistake(option, what, f"make it {max(1, int(slo * 500))} or less")
 
 
-def _captured(tables: Mapping[str, TableContract], config: ConfigFile) -> Iterator[Mistake]:
+def _captured(tables: Mapping[str, Set[str]], config: ConfigFile) -> Iterator[Mistake]:
     checks: tuple[tuple[str, Callable[[str], str], bool], ...] = (
         ("table.include.list", str, True),
         ("table.exclude.list", str, False),
@@ -186,17 +190,21 @@ def _captured(tables: Mapping[str, TableContract], config: ConfigFile) -> Iterat
         for table in tables if option in config.options else ():
             matches = _matches(config.options[option], name_of(table))
             if matches is None:
-                yield config.mistake(option, "is not a list of regular expressions", "correct it or leave it out")
+                yield config.mistake(option, _BROKEN, "correct it or leave it out")
                 break
             if matches is not wanted:
                 yield config.mistake(option, f"leaves out {table}, which the contract reads", f"let {table} pass")
 
 
-def _columns(tables: Mapping[str, TableContract], config: ConfigFile) -> Iterator[Mistake]:
+def _columns(tables: Mapping[str, Set[str]], config: ConfigFile) -> Iterator[Mistake]:
     for option, wanted in (("column.include.list", True), ("column.exclude.list", False)):
-        names = [f"{table}.{column}" for table, rules in tables.items() for column in sorted(rules.columns())]
+        names = [f"{table}.{column}" for table, columns in tables.items() for column in sorted(columns)]
         for name in names if option in config.options else ():
-            if _matches(config.options[option], name) is not wanted:
+            matches = _matches(config.options[option], name)
+            if matches is None:
+                yield config.mistake(option, _BROKEN, "correct it or leave it out")
+                break
+            if matches is not wanted:
                 yield config.mistake(option, f"leaves out {name}, which the contract uses", f"let {name} pass")
 
 

@@ -6,9 +6,9 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from connectors.kafka_offsets import quiet
 from schemas.errors import FreshlineError, Misconfigured, Unavailable
-from schemas.topics import LARGEST_MESSAGE
+from schemas.topics import LARGEST_ROW
 
-MOST_WAITING_BYTES = 4 * LARGEST_MESSAGE
+MOST_WAITING_BYTES = 3 * LARGEST_ROW
 """Written, but not acknowledged: more is not held in memory."""
 TRIES = 3
 """A message is given up after this many request time-outs."""
@@ -37,7 +37,7 @@ class KafkaWriter:
             {
                 **quiet(bootstrap),
                 "enable.idempotence": True,
-                "message.max.bytes": LARGEST_MESSAGE,
+                "message.max.bytes": LARGEST_ROW,
                 "delivery.timeout.ms": int(self._patience * 1000),
                 "linger.ms": 5,
             }

@@ -11,7 +11,9 @@ from connectors.config_file import ConfigFile, read_config
 from connectors.debezium import check, effective_for
 from connectors.document import Document, Loc, read_document
 from connectors.mistakes import ContractInvalid, Mistake, did_you_mean
-from schemas.contract import Contract, TableContract
+from connectors.sketch import Sketch, sketch
+from schemas.contract import Contract, Freshness
+from schemas.duration import seconds
 
 _ADVICE = {
     "missing": "add it",
@@ -26,11 +28,11 @@ _ADVICE = {
 
 @dataclass
 class Draft:
-    """A contract file as far as it could be understood: `tables` holds those that are right in themselves."""
+    """A contract file as far as it could be understood: `tables` holds what can be read of each."""
 
     document: Document
     contract: Contract | None = None
-    tables: dict[str, TableContract] = field(default_factory=dict)
+    tables: dict[str, Sketch] = field(default_factory=dict)
     config: ConfigFile | None = None
     mistakes: list[Mistake] = field(default_factory=list)
 
@@ -75,8 +77,13 @@ def draft(file: Path) -> Draft:
     try:
         found.contract = Contract.model_validate(document.data)
     except ValidationError as error:
-        found.mistakes += [_explain(document, detail) for detail in error.errors(include_url=False)]
-    found.tables = dict(found.contract.tables) if found.contract else _valid_tables(document.data)
+        details = [detail for detail in error.errors(include_url=False) if not _of_a_whole_table(detail)]
+        found.mistakes += [_explain(document, detail) for detail in details]
+    tables = _get(document.data, "tables")
+    found.tables = {str(name): sketch(table) for name, table in tables.items()} if isinstance(tables, dict) else {}
+    for name, table in found.tables.items():
+        for what in table.contradictions:
+            found.mistakes.append(document.mistake(("tables", name), what, "change it accordingly"))
     _add_config(found)
     return found
 
@@ -94,7 +101,7 @@ def _refuse_shared(found: list[Draft]) -> None:
     """A replication slot feeds one connector: two that share it take each other's changes away."""
     owners: dict[tuple[str, ...], str] = {}
     for one in found:
-        if one.config is None or one.config.mistakes:
+        if one.config is None or not one.config.readable:
             continue
         options = effective_for(one.source, list(one.tables), one.config.options)
         for option in ("slot.name", "publication.name"):
@@ -119,26 +126,27 @@ def _add_config(found: Draft) -> None:
         todo = f"put the Debezium configuration at {file}"
         found.mistakes.append(found.document.mistake(("connector", "config"), f"{name} does not exist", todo))
         return
-    found.config = read_config(file)
-    found.mistakes += found.config.mistakes
-    source = found.source or found.config.options.get("topic.prefix", "")
-    if not found.config.mistakes:
-        found.mistakes += check(source, _freshness(found), found.tables, found.config)
+    config = found.config = read_config(file)
+    found.mistakes += config.mistakes
+    source = found.source or config.options.get("topic.prefix", "")
+    if config.readable:
+        told = {mistake.where for mistake in config.mistakes}
+        mistakes = check(source, _slo(found.document.data), {n: t.columns() for n, t in found.tables.items()}, config)
+        found.mistakes += [mistake for mistake in mistakes if mistake.where not in told]
 
 
-def _freshness(found: Draft) -> float | None:
-    return found.contract.freshness.slo if found.contract else None
+def _slo(data: Any) -> float | None:
+    """The source's freshness in seconds, None where what is written is no duration."""
+    written = _get(_get(data, "freshness"), "slo")
+    try:
+        return Freshness().slo if written is None else seconds(written)
+    except ValueError:
+        return None
 
 
-def _valid_tables(data: Any) -> dict[str, TableContract]:
-    tables = _get(data, "tables")
-    valid: dict[str, TableContract] = {}
-    for name, table in tables.items() if isinstance(tables, dict) else ():
-        try:
-            valid[str(name)] = TableContract.model_validate(table)
-        except ValidationError:
-            continue
-    return valid
+def _of_a_whole_table(error: ErrorDetails) -> bool:
+    """What a table's fields say against each other: found in its sketch, also where a field is wrong."""
+    return error["type"] == "value_error" and len(error["loc"]) == 2 and error["loc"][0] == "tables"
 
 
 def _explain(document: Document, error: ErrorDetails) -> Mistake:

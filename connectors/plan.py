@@ -9,7 +9,7 @@ from connectors.kafka_admin import TopicSpec
 from schemas.contract import Contract
 from schemas.topics import COMPACTED, INTERNAL, LARGEST_MESSAGE, LARGEST_ROW, PROGRESS, SINGLE_PARTITION, beat_topic
 
-Action = Literal["create", "update", "unchanged", "refuse"]
+Action = Literal["create", "update", "unchanged", "refuse", "remove"]
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 FOREVER = "-1"
@@ -20,6 +20,7 @@ class Step:
     """One thing to do. `detail` says what changes, in words that hold no option's value.
 
     `refuse`: what is there contradicts what is wanted and changing it would harm; a person must decide.
+    `remove`: no contract wants it any more; `freshline sources remove` takes it away, `apply` leaves it alone.
     """
 
     kind: Literal["topic", "connector"]
@@ -36,8 +37,8 @@ class Plan:
 
     @property
     def changes(self) -> tuple[Step, ...]:
-        """The steps that are not `unchanged`."""
-        return tuple(step for step in self.steps if step.action != "unchanged")
+        """The steps that `apply` takes, or must refuse."""
+        return tuple(step for step in self.steps if step.action not in ("unchanged", "remove"))
 
     @property
     def refused(self) -> tuple[Step, ...]:
@@ -54,7 +55,10 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Found:
-    """What is there: topic -> partitions, topic -> options in force, connector -> options."""
+    """What is there: topic -> partitions, topic -> options in force, connector -> options.
+
+    `connectors` holds those that are wanted, and of the others those that Freshline made.
+    """
 
     partitions: Mapping[str, int]
     topic_configs: Mapping[str, Mapping[str, str]]
@@ -90,7 +94,8 @@ def plan(wanted: Wanted, found: Found) -> Plan:
     """Compare. Doing the plan and planning again gives no changes."""
     topics = [_topic_step(spec, found) for spec in wanted.topics]
     connectors = [_connector_step(name, options, found) for name, options in wanted.connectors.items()]
-    return Plan((*topics, *connectors))
+    leftovers = [_leftover(name) for name in sorted(found.connectors.keys() - wanted.connectors)]
+    return Plan((*topics, *connectors, *leftovers))
 
 
 def changed_options(wanted: Mapping[str, str], found: Mapping[str, str]) -> dict[str, str]:
@@ -126,6 +131,10 @@ def _connector_step(name: str, options: Mapping[str, str], found: Found) -> Step
         return Step("connector", name, "create", f"captures {options.get('table.include.list', 'its tables')}")
     changed = sorted({*changed_options(options, there), *(there.keys() - options.keys())})
     return Step("connector", name, "update", _listed(changed)) if changed else Step("connector", name, "unchanged")
+
+
+def _leftover(name: str) -> Step:
+    return Step("connector", name, "remove", f"has no contract any more: freshline sources remove {name}")
 
 
 def _listed(options: Sequence[str]) -> str:

@@ -130,6 +130,10 @@ class Redrive:
 
     def _events(self, entries: Sequence[Entry], repaired: Mapping[str, bytes]) -> Iterator[Event]:
         for entry, letter in zip(entries, self._box.letters(entries), strict=True):
+            if letter.left_out and entry.id not in repaired:
+                raise Misconfigured(
+                    f"{entry.id}: its value was too large to keep, and Kafka no longer holds it; drop it"
+                )
             yield Event(entry.origin.offset, letter.key, repaired.get(entry.id, letter.value), letter.headers)
 
     def _between(self, place: Place, start: int, end: int) -> Iterator[Event]:

@@ -55,6 +55,14 @@ class SourceReport:
 
 
 @dataclass(frozen=True)
+class Status:
+    """All sources that have a contract; and source -> dead letters of those that have none (any more)."""
+
+    sources: tuple[SourceReport, ...]
+    strays: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class Queues:
     """Offsets of topics, and where the stream job is in them."""
 
@@ -79,8 +87,8 @@ class Queues:
         return sum(max(0, self.begin.get(at, 0) - offset) for at, offset in self.committed.items() if at[0] in wanted)
 
 
-def status(contracts: Sequence[Contract], settings: Settings) -> list[SourceReport]:
-    """A report of each contract's source, in their order. Changes nothing.
+def status(contracts: Sequence[Contract], settings: Settings) -> Status:
+    """A report of each contract's source, in their order, and what is left of others. Changes nothing.
 
     Raises Unavailable("Kafka"). When Kafka Connect is away, connectors are UNREACHABLE; when the database is,
     `rows_expected` is None.
@@ -113,7 +121,8 @@ def status(contracts: Sequence[Contract], settings: Settings) -> list[SourceRepo
                     stopped=tuple(state for state in halted.values() if state.source == contract.source),
                 )
             )
-    return reports
+    known = {contract.source for contract in contracts}
+    return Status(tuple(reports), {source: count for source, count in sorted(dead.items()) if source not in known})
 
 
 def last_progress(kafka: KafkaAdmin, sources: set[str]) -> dict[str, int]:

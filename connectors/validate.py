@@ -6,10 +6,11 @@ from pathlib import Path
 from connectors import database
 from connectors.connect_api import ConnectApi
 from connectors.database import Table
-from connectors.debezium import effective_for
+from connectors.debezium import POSTGRES, REFERENCE, effective_for
 from connectors.load import Draft, drafts
 from connectors.mistakes import Mistake, did_you_mean
-from schemas.contract import TableContract
+from connectors.sketch import Sketch
+from schemas.errors import Misconfigured, Unavailable
 from schemas.settings import Settings
 
 _TIMES = ("timestamp", "date", "smallint", "integer", "bigint")
@@ -18,15 +19,22 @@ _TIMES = ("timestamp", "date", "smallint", "integer", "bigint")
 def validate(folder: Path, settings: Settings, online: bool) -> list[Mistake]:
     """All mistakes of all contracts in `folder`, in file and line order; none means they can be applied.
 
-    Offline reads files only. Online asks the database and Kafka Connect too; raises Unavailable if away.
+    Offline reads files only. Online asks the database and Kafka Connect too. One that is away is named among the
+    mistakes; where there are none, Unavailable is raised: nothing is right that was not checked.
     """
     found = drafts(folder)
     mistakes = [mistake for draft in found for mistake in draft.mistakes]
     if not found:
         mistakes.append(Mistake(folder, 0, "", "there is no contract here", "add a <source>.yaml"))
-    if online:
-        mistakes += _against_database(folder, found, settings)
-        mistakes += _against_connect(found, settings)
+    away: list[Unavailable] = []
+    for check in (_against_database, _against_connect) if online else ():
+        try:
+            mistakes += check(folder, found, settings)
+        except Unavailable as error:
+            away.append(error)
+    if away and not mistakes:
+        raise away[0]
+    mistakes += [Mistake(folder, 0, "", f"not checked: {error}", "start it and validate again") for error in away]
     return sorted(set(mistakes))
 
 
@@ -39,15 +47,15 @@ def _against_database(folder: Path, found: list[Draft], settings: Settings) -> I
         todo = "set wal_level = logical and restart PostgreSQL"
         yield Mistake(folder, 0, settings.pg_database, f"the database's wal_level is {level!r}", todo)
     for draft in found:
-        for name, rules in draft.tables.items():
+        for name, table in draft.tables.items():
             if name in real:
-                yield from table_mistakes(draft, name, rules, real[name])
-            else:
+                yield from table_mistakes(draft, name, table, real[name])
+            elif name.count(".") == 1:  # any other name is told to be none
                 todo = did_you_mean(name, names, f"create it in {settings.pg_database} or take it out")
                 yield draft.document.mistake(("tables", name), "there is no such table in the database", todo)
 
 
-def table_mistakes(draft: Draft, name: str, rules: TableContract, real: Table) -> Iterator[Mistake]:
+def table_mistakes(draft: Draft, name: str, rules: Sketch, real: Table) -> Iterator[Mistake]:
     """What a table's contract says that its real columns and key do not bear out."""
     document, here = draft.document, ("tables", name)
     for column in sorted(rules.columns() - real.columns.keys()):
@@ -56,7 +64,7 @@ def table_mistakes(draft: Draft, name: str, rules: TableContract, real: Table) -
         yield document.mistake(here, f"there is no column {column!r}", todo, line)
     if not real.primary_key:
         yield document.mistake((*here, "key"), "the table has no primary key", "give it one")
-    elif set(rules.key) != set(real.primary_key):
+    elif rules.key and set(rules.key) != set(real.primary_key):
         what = f"[{', '.join(rules.key)}] is not the primary key"
         yield document.mistake((*here, "key"), what, f"write [{', '.join(real.primary_key)}]")
     kind = real.columns.get(rules.event_time or "")
@@ -68,13 +76,16 @@ def table_mistakes(draft: Draft, name: str, rules: TableContract, real: Table) -
         yield document.mistake(here, "its updates and deletes are not logged", todo)
 
 
-def _against_connect(found: list[Draft], settings: Settings) -> Iterator[Mistake]:
+def _against_connect(_: Path, found: list[Draft], settings: Settings) -> Iterator[Mistake]:
     with ConnectApi(settings.connect_url, settings.request_timeout) as api:
         for draft in found:
-            if draft.config is None or draft.config.mistakes:
+            if draft.config is None or not draft.config.readable:
                 continue
             options = effective_for(draft.source, list(draft.tables), draft.config.options)
-            yield from option_mistakes(draft, api.validate(options))
+            try:
+                yield from option_mistakes(draft, api.validate({**options, "connector.class": POSTGRES}))
+            except Misconfigured as error:
+                yield draft.config.mistake("", str(error), "correct it, or install what is missing there")
 
 
 def option_mistakes(draft: Draft, errors: Mapping[str, list[str]]) -> Iterator[Mistake]:
@@ -84,7 +95,16 @@ def option_mistakes(draft: Draft, errors: Mapping[str, list[str]]) -> Iterator[M
         return
     told = {mistake.where for mistake in draft.mistakes if mistake.file == config.file}
     for option, whats in errors.items():
-        value = config.options.get(option, "")
-        todo = f"see what {value} is in the Kafka Connect worker" if value.startswith("${") else "correct it"
         for what in whats if option not in told else ():
-            yield config.mistake(option, what.strip().rstrip("."), todo)
+            yield config.mistake(option, what.strip().rstrip("."), _advice(option, what, config.options))
+
+
+def _advice(option: str, what: str, options: Mapping[str, str]) -> str:
+    """What to look at. Debezium notes any failure to connect at one option, whichever of them it comes from."""
+    at_the_database = option.startswith("database.") and "connect" in what.lower()
+    names = [name for name in options if name.startswith("database.")] if at_the_database else [option]
+    references = list(dict.fromkeys(mark for name in names for mark in REFERENCE.findall(options.get(name, ""))))
+    if not references:
+        return "correct it"
+    verb = "is" if len(references) == 1 else "are"
+    return f"see what {', '.join(references)} {verb} in the Kafka Connect worker"

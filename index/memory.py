@@ -1,15 +1,16 @@
 """The index in memory: a double of the Milvus store for unit tests. It passes the same contract suite."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from index.store import Found, Held, Row, Vector, Version
+from index.store import Found, Held, Mark, Row, Vector, Version
 from schemas.access import AccessFilter
 from schemas.change import table_id, table_of
 from schemas.position import NOWHERE, Position
 
+PAGE = 100
 _NO_VECTOR: Vector = np.empty(0, dtype=np.float32)
 
 
@@ -19,6 +20,8 @@ class MemoryStore:
     def __init__(self) -> None:
         self.records: dict[str, tuple[Row, ...]] = {}
         self.tombstones: dict[str, Position] = {}
+        self.loose: list[Row] = []
+        """Chunks that no head tells of; only a fault leaves some, so only a test puts them here."""
 
     def held(self, record_ids: Sequence[str]) -> dict[str, Held]:
         return {record_id: self._held(record_id) for record_id in record_ids}
@@ -55,3 +58,24 @@ class MemoryStore:
 
     def count(self, source: str) -> int:
         return sum(rows[0].source == source for rows in list(self.records.values()))
+
+    def sweep(self, record_ids: Sequence[str]) -> None:
+        self.loose = [row for row in self.loose if row.record_id not in record_ids]
+
+    def marks(self, source: str, table: str | None = None) -> Iterator[Sequence[Mark]]:
+        rows = [row for rows in list(self.records.values()) for row in rows] + self.loose
+        marks = [_mark(row) for row in rows if row.source == source and table in (None, row.table)]
+        marks.sort(key=lambda mark: mark.chunk_id)
+        for start in range(0, len(marks), PAGE):
+            yield marks[start : start + PAGE]
+
+    def strays(self, record_ids: Sequence[str]) -> dict[str, list[Mark]]:
+        found: dict[str, list[Mark]] = {}
+        for row in self.loose:
+            if row.record_id in record_ids:
+                found.setdefault(row.record_id, []).append(_mark(row))
+        return found
+
+
+def _mark(row: Row) -> Mark:
+    return Mark(row.chunk_id, row.record_id, row.table, row.key, row.position, row.chunk, row.chunks)

@@ -7,13 +7,13 @@ So a growing record's head is written first, a shrinking one's last, and a write
 completes what it left.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from index.milvus_client import MilvusConnection, before, one_of
 from index.milvus_generations import live_number
-from index.milvus_schema import CHUNK_FIELDS, Names, from_entity, to_entity
-from index.store import Found, Held, Row, Vector, Version, chunk_id
+from index.milvus_schema import CHUNK_FIELDS, MARK_FIELDS, Names, from_entity, to_entity, to_mark
+from index.store import Found, Held, Mark, Row, Vector, Version, chunk_id
 from schemas.access import AccessFilter
 from schemas.change import table_id, table_of
 from schemas.errors import IndexUnavailable
@@ -24,6 +24,8 @@ STRONG = "Strong"
 READ_PAGE = 500
 WRITE_PAGE = 200
 """Rows in one call: even of the largest rows (about 0.25 MB) so many stay under the 64 MB of a message."""
+STRAYS_PAGE = 50
+"""Records whose chunks are looked for by a scan; all of them come in one answer, of at most 16,384 rows."""
 _SHOWN = [name for name in CHUNK_FIELDS if name != "vector"]
 
 
@@ -95,6 +97,36 @@ class MilvusStore:
     def count(self, source: str) -> int:
         heads = f"chunk == 0 and {one_of('source', [source])}"
         return int(self._query(self.names.chunks, heads, ["count(*)"])[0]["count(*)"])
+
+    def sweep(self, record_ids: Sequence[str]) -> None:
+        self._delete(mark.chunk_id for marks in self.strays(record_ids).values() for mark in marks)
+
+    def marks(self, source: str, table: str | None = None) -> Iterator[Sequence[Mark]]:
+        chosen = one_of("source", [source]) + (f" and {one_of('table', [table])}" if table is not None else "")
+        pages = self._milvus.call(
+            lambda client: client.query_iterator(
+                self.names.chunks,
+                batch_size=READ_PAGE,
+                filter=chosen,
+                output_fields=MARK_FIELDS,
+                consistency_level=STRONG,
+                timeout=self._timeout,
+            )
+        )
+        while page := self._milvus.call(lambda _: pages.next()):
+            yield [to_mark(entity) for entity in page]
+        pages.close()
+
+    def strays(self, record_ids: Sequence[str]) -> dict[str, list[Mark]]:
+        found: dict[str, list[Mark]] = {}
+        for start in range(0, len(record_ids), STRAYS_PAGE):
+            named = one_of("record_id", record_ids[start : start + STRAYS_PAGE])
+            marks = [to_mark(entity) for entity in self._query(self.names.chunks, named, MARK_FIELDS)]
+            heads = {mark.record_id: mark for mark in marks if mark.is_head}
+            for mark in marks:
+                if mark.record_id not in heads or not heads[mark.record_id].tells_of(mark):
+                    found.setdefault(mark.record_id, []).append(mark)
+        return found
 
     def _rows(self, chunk_ids: Iterable[str]) -> list[Row]:
         return [from_entity(entity) for entity in self._get("chunk_id", list(chunk_ids), CHUNK_FIELDS)]

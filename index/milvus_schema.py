@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,7 @@ from pymilvus import DataType, MilvusClient
 from pymilvus.exceptions import MilvusException
 
 from index.embedder import ModelSpec
-from index.store import Row
+from index.store import Mark, Row
 from schemas.label import LabelId
 from schemas.position import Position
 
@@ -36,6 +36,7 @@ _VARCHARS = {
 }
 _INTEGERS = ("label", "commit_ms", "event_ms", "chunk", "chunks")
 CHUNK_FIELDS = (*_VARCHARS, *_INTEGERS, "vector")
+MARK_FIELDS = [field.name for field in fields(Mark)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +62,15 @@ def to_entity(row: Row) -> dict[str, Any]:
 
 def from_entity(entity: dict[str, Any]) -> Row:
     """Read a row back; without a vector where none was fetched."""
-    fields = {name: entity[name] for name in (*_VARCHARS, *_INTEGERS) if name != "chunk_id"}
+    values = {name: entity[name] for name in (*_VARCHARS, *_INTEGERS) if name != "chunk_id"}
     vector = np.asarray(entity.get("vector", ()), dtype=np.float32)
-    fields["label"] = LabelId(int(fields["label"]))
-    fields["position"] = Position(fields["position"])
-    return Row(**fields, vector=vector)
+    values["label"] = LabelId(int(values["label"]))
+    values["position"] = Position(values["position"])
+    return Row(**values, vector=vector)
+
+
+def to_mark(entity: dict[str, Any]) -> Mark:
+    return Mark(**{name: entity[name] for name in MARK_FIELDS})
 
 
 def oversized(row: Row) -> str | None:

@@ -1,6 +1,6 @@
 """The port to the index: what the writer and the reader need of a vector store, and nothing more."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -77,6 +77,28 @@ class Found:
     similarity: float
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A chunk without its content: whose it is, and, in a record's head, how many chunks the record has."""
+
+    chunk_id: str
+    record_id: str
+    table: str
+    key: str
+    position: Position
+    chunk: int
+    chunks: int
+
+    @property
+    def is_head(self) -> bool:
+        return self.chunk == 0 and self.chunk_id == chunk_id(self.record_id, 0)
+
+    def tells_of(self, other: "Mark") -> bool:
+        """Whether this head's record has that chunk."""
+        own = other.chunk_id == chunk_id(self.record_id, other.chunk)
+        return own and other.record_id == self.record_id and 0 <= other.chunk < self.chunks
+
+
 class ChunkReader(Protocol):
     """What who asks needs. Blocking; safe to call from several threads. Raises IndexUnavailable when away."""
 
@@ -104,6 +126,19 @@ class ChunkStore(ChunkReader, Protocol):
 
         Idempotent. `Held.position` of any of its records is at least `position` from now on.
         """
+
+    def sweep(self, record_ids: Sequence[str]) -> None:
+        """Remove the chunks that name these records although no head tells of them. Idempotent."""
+
+
+class ChunkAudit(ChunkReader, Protocol):
+    """What who verifies the index needs besides: to see all there is, also what no head tells of."""
+
+    def marks(self, source: str, table: str | None = None) -> Iterator[Sequence[Mark]]:
+        """Every chunk of a source, or of one table, by rising chunk id, page by page. Not one moment: others write."""
+
+    def strays(self, record_ids: Sequence[str]) -> dict[str, list[Mark]]:
+        """Chunks that name these records although no head tells of them. Records without any are left out."""
 
 
 def chunk_id(record_id: str, chunk: int) -> str:

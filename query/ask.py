@@ -11,11 +11,20 @@ from pydantic import TypeAdapter, ValidationError
 
 from query.principal import Principal
 from schemas.answer import Answer, Problem, Question, SourceStatus
-from schemas.errors import Misconfigured, NotAvailable, Refused, Unavailable
+from schemas.errors import InvalidQuestion, Misconfigured, NotAvailable, Refused, Unavailable
 
 _STATUSES = TypeAdapter(list[SourceStatus])
 TIMEOUT_S = 30.0
 SHOWN_NAMES = 10
+
+
+def question_of(query: str, limit: int) -> Question:
+    """A question as the API takes it. Raises InvalidQuestion naming what is wrong with it."""
+    try:
+        return Question(query=query, limit=limit)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise InvalidQuestion(f"the question is not usable: {wrong}") from None
 
 
 def ask(url: str, token: str, question: Question, timeout_s: float = TIMEOUT_S) -> Answer:

@@ -57,10 +57,11 @@ class RelationGraph:
         return self._withdraw(before) | self._add(grant)
 
     def forget(self, record_id: str) -> set[str]:
-        """Withdraw what a row granted, keeping its position. Returns the tenants it touched."""
+        """Withdraw what a row, or every row of a table, granted, keeping positions. Returns the tenants it touched."""
         before = self._grants.get(record_id)
         if before is None:
-            return set()
+            rows = [name for name in self._grants if table_of(name) == record_id]
+            return {tenant for name in rows for tenant in self.forget(name)}
         self._grants[record_id] = before.model_copy(update={"tuples": ()})
         return self._withdraw(before)
 

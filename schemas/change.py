@@ -44,6 +44,9 @@ class Change(BaseModel):
     text: str = ""
     url: str = ""
     metadata: dict[str, Any] = {}
+    fresh: bool = False
+    """A repair: nothing that the index holds of the record is believed. Its texts are embedded anew, and chunks that
+    name the record although its head does not tell of them are removed."""
 
 
 def table_id(source: str, table: str) -> str:

@@ -1,11 +1,12 @@
 """The source contract: what one YAML file under `connectors/sources/` says."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from schemas.duration import Duration
+from schemas.quality import Quality
 from schemas.template import Template
 from schemas.topics import beat_topic, raw_topic
 
@@ -60,6 +61,19 @@ class RelationRule(_Model):
         yield from (self.tenant, self.object, self.subject)
 
 
+def contradictions(
+    searchable: tuple[bool, bool], grants: bool, used: Collection[str], mask: Iterable[str]
+) -> Iterator[str]:
+    """What a table's fields say against each other, in words. `searchable`: whether it has text, and permissions."""
+    if searchable[0] != searchable[1]:
+        yield "text and permissions go together: a searchable table needs both"
+    elif not searchable[0] and not grants:
+        yield "a table must be searchable (text and permissions), or grant (relation), or both"
+    for column in mask:
+        if column in used:
+            yield f"column {column!r} is masked, so nothing else in the contract may use it"
+
+
 _OneOrMore = RelationRule | tuple[RelationRule, ...]
 
 
@@ -78,21 +92,21 @@ class TableContract(_Model):
     metadata: tuple[str, ...] = ()
     mask: tuple[str, ...] = ()
     permissions: Permissions | None = None
+    quality: Quality = Quality()
     relation: Annotated[tuple[RelationRule, ...], BeforeValidator(_listed, json_schema_input_type=_OneOrMore)] = ()
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if (self.text is None) != (self.permissions is None):
-            raise ValueError("text and permissions go together: a searchable table needs both")
-        if self.text is None and not self.relation:
-            raise ValueError("a table must be searchable (text and permissions), or grant (relation), or both")
-        for column in self.mask:
-            if column in self._used():
-                raise ValueError(f"column {column!r} is masked, so nothing else in the contract may use it")
+        searchable = (self.text is not None, self.permissions is not None)
+        wrong = list(contradictions(searchable, bool(self.relation), self._used(), self.mask))
+        if self.text is None and self.quality != Quality():
+            wrong.append("quality rules are about text, and this table has none")
+        if wrong:
+            raise ValueError("; ".join(wrong))
         return self
 
     def _used(self) -> set[str]:
-        named = {*self.key, *self.metadata} | ({self.event_time} if self.event_time else set())
+        named = {*self.key, *self.metadata, *self.quality.required} | ({self.event_time} if self.event_time else set())
         templates = [template for template in (self.text, self.title, self.url) if template is not None]
         templates += self.permissions.templates() if self.permissions else ()
         templates += [template for rule in self.relation for template in rule.templates()]

@@ -23,6 +23,7 @@ RejectReason = Literal[
     "missing_column",
     "placeholder_value",
     "no_permission",
+    "quality",
     "text_too_large",
     "index_refused",
 ]

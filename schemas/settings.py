@@ -16,6 +16,11 @@ from schemas.duration import Duration
 from schemas.errors import Misconfigured
 
 PREFIX = "FRESHLINE_"
+_OF_COMPOSE = tuple(
+    PREFIX + name
+    for name in ("POSTGRES_PASSWORD", "MILVUS_PASSWORD", "POSTGRES_PORT", "KAFKA_PORT", "CONNECT_PORT", "MILVUS_PORT")
+)
+"""Variables that infra/compose.yaml reads, and nothing else does."""
 
 
 class Settings(BaseModel):
@@ -72,7 +77,7 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """A line for each FRESHLINE_… variable that means nothing, with the one that may be meant. Values are not shown."""
     known = [PREFIX + name.upper() for name in Settings.model_fields]
     lines = []
-    for name in sorted(name for name in environ if name.startswith(PREFIX) and name not in known):
+    for name in sorted(name for name in environ if name.startswith(PREFIX) and name not in (*known, *_OF_COMPOSE)):
         close = get_close_matches(name, known, n=1, cutoff=0.75)
         advice = f"did you mean {close[0]}?" if close else "schemas/settings.py lists all that there are"
         lines.append(f"{name} is no setting of Freshline and changes nothing; {advice}")

@@ -3,8 +3,10 @@
 import json
 from base64 import b64encode
 from collections.abc import Mapping
+from hashlib import md5
 from string import Formatter
 from typing import Any
+from uuid import UUID
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
@@ -13,7 +15,14 @@ from schemas.errors import Rejected
 
 PLACEHOLDER = "__debezium_unavailable_value"
 """What Debezium writes for a column it did not get (unchanged TOAST): never data."""
-_PLACEHOLDERS = frozenset({PLACEHOLDER, b64encode(PLACEHOLDER.encode()).decode()})
+_PLACEHOLDERS = frozenset(
+    {
+        PLACEHOLDER,
+        b64encode(PLACEHOLDER.encode()).decode(),  # of bytea
+        f'{{"{PLACEHOLDER}":"{PLACEHOLDER}"}}',  # of hstore
+        str(UUID(bytes=md5(PLACEHOLDER.encode(), usedforsecurity=False).digest(), version=3)),  # of uuid[]
+    }
+)
 _PLACEHOLDER_NUMBERS = list(PLACEHOLDER.encode())
 
 
@@ -78,7 +87,7 @@ def as_text(row: Mapping[str, Any], column: str) -> str | None:
 
 
 def unavailable(value: Any) -> bool:
-    """Whether Debezium wrote its placeholder for this value: as text, bytes (base64), array or map."""
+    """Whether Debezium wrote its placeholder for this value, in whatever way it writes it for the column's type."""
     if isinstance(value, str):
         return value in _PLACEHOLDERS
     if isinstance(value, list):

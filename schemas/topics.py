@@ -1,5 +1,6 @@
 """The topic map: every Kafka topic Freshline reads or writes, named in one place."""
 
+import re
 from typing import Final, Literal, get_args
 
 Topic = Literal[
@@ -25,9 +26,11 @@ DEAD_LETTERS: Final = "freshline.dead-letters"
 """What could not be applied, keyed by its origin. Compacted: a letter stays until a tombstone settles it."""
 
 INTERNAL: Final[tuple[str, ...]] = get_args(Topic)
-COMPACTED: Final = frozenset({CHANGES, LABELS, RELATIONS, PROGRESS, DEAD_LETTERS})
-SINGLE_PARTITION: Final = frozenset({LABELS, RELATIONS, PROGRESS, DEAD_LETTERS})
+COMPACTED: Final = frozenset({CHANGES, LABELS, RELATIONS, PROGRESS, TABLES, DEAD_LETTERS})
+SINGLE_PARTITION: Final = frozenset({LABELS, RELATIONS, PROGRESS, TABLES, DEAD_LETTERS})
 
+
+_NOT_IN_TOPICS = re.compile(r"[^A-Za-z0-9._-]")
 
 LARGEST_ROW = 16 * 1024 * 1024
 """Bytes of a raw message, at most: a row as Debezium writes it. A larger one stops its connector."""
@@ -38,8 +41,21 @@ LARGEST_MESSAGE = 12 * 1024 * 1024
 
 
 def raw_topic(source: str, table: str) -> str:
-    """Where Debezium writes the rows of `table` (`schema.table`): topic prefix = source name."""
-    return f"{source}.{table}"
+    """Where Debezium writes the rows of `table` (`schema.table`): topic prefix = source name.
+
+    It writes `_` for what a topic's name must not hold.
+    """
+    return _NOT_IN_TOPICS.sub("_", f"{source}.{table}")
+
+
+def worker_client(pid: int) -> str:
+    """By what name the worker with this process id is known to Kafka, so that a dead one is not taken for it."""
+    return f"freshline-{pid}"
+
+
+def beat_prefix(source: str) -> str:
+    """The prefix of a source's heartbeat among the logical messages of its log: exactly this one is listened to."""
+    return f"freshline.{source}"
 
 
 def beat_topic(source: str) -> str:

@@ -6,11 +6,18 @@ from typing import Any, Literal, cast
 import orjson
 
 from schemas.change import Origin
+from schemas.dead_letter import FIRST_OFFSET
 from schemas.errors import Rejected
 from schemas.position import Position, of_read, of_source
 from schemas.progress import Beat
+from schemas.topics import beat_prefix
 
 Op = Literal["upsert", "read", "delete", "truncate"]
+
+_BOUNDARY = {"status", "id", "event_count", "data_collections", "ts_ms"}
+_HEARTBEAT = {"ts_ms"}
+_SCHEMA_CHANGE = {"source", "databaseName", "tableChanges"}
+"""Fields by which messages without `op` are known; a row without its envelope must not pass for one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +28,17 @@ class RawEvent:
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
+
+    @property
+    def redriven(self) -> bool:
+        """Whether it was written again, so that its place is not the one it has among what was streamed."""
+        return any(name == FIRST_OFFSET for name, _ in self.headers)
+
+    @property
+    def first(self) -> Origin:
+        """Where it first stood: its origin, or what a redrive noted."""
+        noted = next((value for name, value in self.headers if name == FIRST_OFFSET), b"")
+        return self.origin.model_copy(update={"offset": int(noted)}) if noted.isdigit() else self.origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +80,12 @@ def decode(raw: RawEvent, before: Position | None = None) -> RowEvent | None:
             return _row_event("truncate", raw, envelope, _streamed_position(envelope))
         case "m":
             return None  # a logical message; our own are read by `decode_beat`
-        case None if "status" in envelope and "id" in envelope:
+        case None if envelope.keys() == _BOUNDARY:
             return None  # a transaction's begin or end: `transaction.total_order` in each event says as much
-        case None if envelope.keys() == {"ts_ms"}:
+        case None if envelope.keys() == _HEARTBEAT:
             return None  # Debezium's heartbeat; ours goes through the source's log
+        case None if envelope.keys() >= _SCHEMA_CHANGE:
+            return None  # a table's definition changed: its rows tell what they hold
         case op:
             raise Rejected("unsupported_operation", f"operation {op!r} is none that Freshline knows")
 
@@ -80,11 +100,6 @@ def decode_beat(raw: RawEvent, source_name: str) -> Beat | None:
         return None
     source = _part(envelope, "source")
     return Beat(source=source_name, commit_ms=_milliseconds(source), position=of_source(source, None))
-
-
-def beat_prefix(source_name: str) -> str:
-    """The prefix of a source's heartbeat messages in its log."""
-    return f"freshline.{source_name}"
 
 
 def _row_event(op: Op, raw: RawEvent, envelope: dict[str, Any], position: Position) -> RowEvent:
@@ -108,7 +123,7 @@ def _streamed_position(envelope: dict[str, Any]) -> Position:
 def _read_position(raw: RawEvent, before: Position | None) -> Position:
     if before is None:
         raise UnknownPast("unknown_position", "what stands before this snapshot row in its partition is not known")
-    return of_read(before, raw.origin.offset)
+    return of_read(before, raw.first.offset)
 
 
 def _object(data: bytes, what: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from index.errors import TextTooLong, UnusableText
 from index.store import ChunkStore, Held, Vector, Version
 from schemas.change import Change
 from schemas.errors import Rejected
-from streams.draft import Draft, draft, newest_per_record, text_hash
+from streams.draft import Draft, Passages, draft, newest_per_record, text_hash
 
 TRUSTED_FOR = 1.0
 """Seconds for which what was read of the index is taken as still so when writing."""
@@ -41,6 +41,7 @@ class Indexer:
     def __init__(self, store: ChunkStore, embedder: Embedder, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._embedder = embedder
+        self._passages = passages_of(embedder)
         self._clock = clock
 
     def apply(self, changes: Sequence[Change]) -> Indexed:
@@ -67,6 +68,9 @@ class Indexer:
             drafts = self._redrafted(drafts, done)
             vectors |= _held_vectors(drafts)
         self._write([(d.change, d.finished(vectors)) for d in drafts], done)
+        fresh = sorted({change.record_id for change in changes if change.fresh})
+        if fresh:
+            self._store.sweep(fresh)
         self._relabel([change for change, _ in done.rejected[rejected_before:]], done)
 
     def _relabel(self, rejected: Sequence[Change], done: Indexed) -> None:
@@ -102,11 +106,6 @@ class Indexer:
                 done.rejected.append((change, rejected))
         return drafts
 
-    def _passages(self, title: str, text: str) -> Sequence[tuple[str, str]]:
-        count, limit = self._embedder.count_tokens, self._embedder.spec.max_tokens
-        short = clip(title, count, limit // TITLE_SHARE)
-        return [(part, embedding_text(short, part)) for part in chunk(text, count, limit, title=short)]
-
     def _vectors(self, drafts: list[Draft], done: Indexed) -> dict[str, Vector]:
         """Text hash -> vector: those the index holds of these records, and new ones for every other text.
 
@@ -139,11 +138,23 @@ class Indexer:
                 self._write([one], done)
 
 
+def passages_of(embedder: Embedder) -> Passages:
+    """How texts are cut for an embedder: see `index.chunk`."""
+    count, limit = embedder.count_tokens, embedder.spec.max_tokens
+
+    def passages(title: str, text: str) -> Sequence[tuple[str, str]]:
+        short = clip(title, count, limit // TITLE_SHARE)
+        return [(part, embedding_text(short, part)) for part in chunk(text, count, limit, title=short)]
+
+    return passages
+
+
 def _kind(change: Change) -> str:
     """What may not share a step: a relabel takes its content from the index, as the changes before it left it."""
     return change.op if change.op in ("truncate", "relabel") else "content"
 
 
-def _held_vectors(drafts: Iterable[Draft]) -> dict[str, Vector]:
-    """Text hash -> vector, of all the index holds of these records."""
-    return {row.text_hash: row.vector for d in drafts for row in d.held.rows}
+def _held_vectors(drafts: Sequence[Draft]) -> dict[str, Vector]:
+    """Text hash -> vector, of all the index holds of these records; without those that a repair does not believe."""
+    doubted = {text_hash(text) for d in drafts if d.change.fresh for text in d.texts}
+    return {row.text_hash: row.vector for d in drafts for row in d.held.rows if row.text_hash not in doubted}

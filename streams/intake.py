@@ -14,6 +14,7 @@ from streams.decode import RawEvent, RowEvent, decode
 from streams.describe import Description, describe
 from streams.past import NO_PAST, Past
 from streams.permit import granted_by, label_of
+from streams.quality import check_quality
 
 LONGEST_ID = 1000
 """Characters of a record id."""
@@ -89,6 +90,7 @@ def _take_event(raw: RawEvent, event: RowEvent, tables: Mapping[str, Table], max
         return Taken(grant=grant)
     try:
         content = describe(row, table.contract, event.commit_ms, max_text_bytes)
+        check_quality(row, table.contract, content)
     except Rejected as rejected:
         return Taken(_relabel(_common(raw, event, table, name), label), label, grant, rejected)
     return Taken(_upsert(_common(raw, event, table, name), label, content), label, grant)

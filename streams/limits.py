@@ -7,6 +7,7 @@ is acknowledged until somebody has looked.
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Self
 
 from schemas.errors import Rejected
 
@@ -28,6 +29,12 @@ class Limits:
 
     def __init__(self) -> None:
         self._recent: dict[str, _Recent] = {}
+
+    def copy(self) -> Self:
+        """The same counts, to go on with on trial."""
+        other = type(self)()
+        other._recent = {topic: _Recent(r.run, r.rejected.copy()) for topic, r in self._recent.items()}
+        return other
 
     def exceeded(self, topic: str, rejected: Rejected | None) -> str | None:
         """Note one event; why its table must stop, in words, or None."""

@@ -2,17 +2,37 @@
 
 Two kinds of events need it. A row that a snapshot read takes its position from the change streamed before it. An
 update that leaves a TOASTed column unchanged does not carry its value (Debezium's reselect post-processor usually
-fills it in; this is the defence where it did not): the last message of the same key that has it does.
+fills it in; this is the defence where it did not): the last message of the same key that has it does. A row whose key
+was changed is followed to its old key, and on from there: a connector that was away finds no such row to reselect.
 """
 
-from collections.abc import Iterable, Mapping
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
+import orjson
+
+from schemas.change import Origin
 from schemas.errors import Rejected
 from schemas.position import START, Position
 from schemas.template import unavailable
 from streams.decode import RawEvent, decode
+
+OLD_KEY = "__debezium.oldkey"
+_ESCAPED = re.compile(r"(?<!\\)((?:\\\\)*)\\u([0-9a-f]{4})")
+_BEYOND_16_BITS = re.compile("[\U00010000-\U0010ffff]")
+
+
+class RawReader(Protocol):
+    """The raw topics, backwards. Blocking; raises Unavailable."""
+
+    def before(self, origin: Origin) -> Iterator[RawEvent]:
+        """Every message still kept before `origin` in its partition, newest first."""
+
+    def of_key(self, topic: str, key: bytes) -> Iterator[RawEvent]:
+        """Every message still kept of the partition that holds a key, newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +62,9 @@ def streamed_before(earlier: Iterable[RawEvent]) -> Position:
 
 
 def streamed_position(raw: RawEvent) -> Position | None:
-    """The position of a streamed change; None for a row that a snapshot read, and for anything else."""
+    """The position of a streamed change; None for a row that a snapshot read, what is redriven, and anything else."""
+    if raw.redriven:
+        return None
     try:
         event = decode(raw)
     except Rejected:
@@ -50,25 +72,76 @@ def streamed_position(raw: RawEvent) -> Position | None:
     return None if event is None else event.position
 
 
+def values_before(raw: RawEvent, topics: RawReader) -> dict[str, Any]:
+    """As `last_values`, and on from there under the keys that the row had before."""
+    missing, values = _missing(raw), dict[str, Any]()
+    created = raw if renamed_from(raw) else _collect(raw.key, topics.before(raw.origin), missing, values)
+    while created is not None and missing:
+        old = renamed_from(created)
+        earlier = topics.of_key(created.origin.topic, old) if old else iter(())
+        _skip_past_delete(old, streamed_position(created), earlier)
+        created = _collect(old, earlier, missing, values)
+    return values
+
+
 def last_values(raw: RawEvent, earlier: Iterable[RawEvent]) -> dict[str, Any]:
     """The newest value of each unavailable column of `raw`, from earlier messages of its key (newest first).
 
     Ends at the message that created the row, and at a delete: what was before is another row's.
     """
-    row = _row(raw)
-    missing = {column for column, value in (row or {}).items() if unavailable(value)}
     values: dict[str, Any] = {}
-    for before in earlier:
-        if not missing:
-            break
-        if before.key != raw.key:
+    _collect(raw.key, earlier, _missing(raw), values)
+    return values
+
+
+def renamed_from(raw: RawEvent) -> bytes | None:
+    """The row's key before, as its messages then carried it, if `raw` created it by changing its key."""
+    header = dict(raw.headers).get(OLD_KEY)
+    try:
+        old, now = orjson.loads(header or b"null"), orjson.loads(raw.key or b"null")
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(old, dict) or not isinstance(now, dict):
+        return None
+    return _as_connect_writes({**now, "payload": old} if now.keys() == {"schema", "payload"} else old)
+
+
+def _as_connect_writes(key: dict[str, Any]) -> bytes:
+    """Byte for byte as Kafka Connect's JSON converter does, which partitions depend on: it escapes what lies beyond 16
+    bits, and in capitals."""
+    text = _BEYOND_16_BITS.sub(lambda found: json.dumps(found[0])[1:-1], orjson.dumps(key).decode())
+    return _ESCAPED.sub(lambda found: f"{found[1]}\\u{found[2].upper()}", text).encode()
+
+
+def _collect(
+    key: bytes | None, earlier: Iterable[RawEvent], missing: set[str], values: dict[str, Any]
+) -> RawEvent | None:
+    """Move what is known of `missing` into `values`; the message at which another key's past begins, if need be."""
+    for before in earlier if missing else ():
+        if before.key != key:
             continue
         known = _row(before)
         if known is None:
             break
         values |= {c: known[c] for c in missing if c in known and not unavailable(known[c])}
         missing -= values.keys()
-    return values
+        if not missing:
+            break
+        if renamed_from(before):
+            return before
+    return None
+
+
+def _skip_past_delete(key: bytes | None, position: Position | None, earlier: Iterator[RawEvent]) -> None:
+    """Read on until just before the delete with which a row left its key, which stands next before `position`."""
+    for before in earlier:
+        at = streamed_position(before) if before.key == key else None
+        if at is not None and position is not None and at < position:
+            return
+
+
+def _missing(raw: RawEvent) -> set[str]:
+    return {column for column, value in (_row(raw) or {}).items() if unavailable(value)}
 
 
 def _row(raw: RawEvent) -> dict[str, Any] | None:

@@ -1,6 +1,7 @@
 """Reads a raw topic backwards: the messages before one, newest first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import cast
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
@@ -9,8 +10,10 @@ from schemas.change import Origin
 from schemas.errors import Unavailable
 from schemas.topics import LARGEST_ROW
 from streams.decode import RawEvent
+from streams.partition import partition_of
 
 PAGE = 2000
+Headers = Iterable[tuple[str, str | bytes | None]]
 
 
 class RawTopics:
@@ -30,11 +33,19 @@ class RawTopics:
 
     def before(self, origin: Origin) -> Iterator[RawEvent]:
         """Every message still kept before `origin` in its partition, newest first; read page by page as asked for."""
-        begin = self._offsets.begin_offsets([origin.topic]).get((origin.topic, origin.partition), 0)
-        end = origin.offset
+        yield from self._backwards(origin.topic, origin.partition, origin.offset)
+
+    def of_key(self, topic: str, key: bytes) -> Iterator[RawEvent]:
+        """Every message still kept of the partition in which Kafka's default puts a key, newest first."""
+        ends = self._offsets.end_offsets([topic])
+        partition = partition_of(key.decode(), len(ends))
+        yield from self._backwards(topic, partition, ends[topic, partition])
+
+    def _backwards(self, topic: str, partition: int, end: int) -> Iterator[RawEvent]:
+        begin = self._offsets.begin_offsets([topic]).get((topic, partition), 0)
         while end > begin:
             start = max(begin, end - PAGE)
-            yield from reversed(self._page(origin.topic, origin.partition, start, end))
+            yield from reversed(self._page(topic, partition, start, end))
             end = start
 
     def _page(self, topic: str, partition: int, start: int, end: int) -> list[RawEvent]:
@@ -61,7 +72,8 @@ class RawTopics:
 
 def _raw(message: Message) -> RawEvent:
     origin = Origin(topic=message.topic() or "", partition=message.partition() or 0, offset=message.offset() or 0)
-    return RawEvent(origin, _bytes(message.key()), _bytes(message.value()))
+    headers = tuple((name, _bytes(value) or b"") for name, value in cast(Headers, message.headers() or ()))
+    return RawEvent(origin, _bytes(message.key()), _bytes(message.value()), headers)
 
 
 def _bytes(data: str | bytes | None) -> bytes | None:

@@ -43,9 +43,9 @@ log = logging.getLogger(__name__)
 
 
 class Rebuild:
-    """One rebuild or rollback. Blocking.
+    """One rebuild, rollback or clearing up: call one method, once. Blocking.
 
-    `workers` tells how many there are; `send` sends dead letters; `clock` and `sleep` are in seconds.
+    `workers` tells how many there are; `send` sends dead letters.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class Rebuild:
         self._indexes, self._changes, self._workers, self._send = indexes, changes, workers, send
         self._generations = indexes.generations
         self._progress = progress
+        self._turn = Turn(self._generations)
         self._refused: dict[str, tuple[RawEvent, Change, Rejected]] = {}
 
     def rebuild(self) -> tuple[Generation, int]:
@@ -70,7 +71,7 @@ class Rebuild:
         if not there:
             raise Misconfigured("there is no index yet: a worker of the stream job makes it; run: freshline work")
         embedder = self._indexes.chosen()
-        with Turn(self._generations):
+        with self._turn:
             live = self._generations.live()
             for one in there:
                 if one.fed is None and (live is None or one.number != live.number):
@@ -86,7 +87,7 @@ class Rebuild:
 
     def rollback(self) -> Generation:
         """Make the previous generation live again, after bringing it up to date. Raises as `rebuild`."""
-        with Turn(self._generations):
+        with self._turn:
             live = self._generations.live()
             others = [] if live is None else [one for one in self._generations.all() if one.number != live.number]
             kept = [(one, one.fed) for one in others if one.fed is not None]
@@ -99,7 +100,7 @@ class Rebuild:
 
     def drop_old(self) -> list[int]:
         """Remove every generation that is not live; their numbers."""
-        with Turn(self._generations):
+        with self._turn:
             live = self._generations.live()
             if live is None:
                 raise Misconfigured("no generation is live, so none is old; run: freshline rebuild")
@@ -113,12 +114,18 @@ class Rebuild:
         _patiently(lambda: self._changes.begin_at(begin))
         for _ in range(TRIES):
             self._chase(applier)
-            if self._switched(live, target, applier):
-                return
+            try:
+                if self._switched(live, target, applier):
+                    return
+            except (Unavailable, IndexUnavailable) as error:
+                log.warning("the switch failed: %s", error)
+                if _patiently(self._generations.live_number) == target.number:
+                    self._chase(applier)
+                    return
             time.sleep(1.0)
         raise Unavailable(
             "the stream job",
-            f"not all its workers paused within {HOLD_S:g} s, {TRIES} times; their log says why; nothing has changed",
+            f"its workers did not all pause within {HOLD_S:g} s, {TRIES} times; the logs say why; nothing has changed",
         )
 
     def _chase(self, applier: Applier) -> None:
@@ -142,6 +149,7 @@ class Rebuild:
                 return False
             if live is not None:
                 self._generations.note_fed(live.number, self._changes.committed())
+            self._turn.require()
             if time.monotonic() > deadline:
                 return False
             self._generations.switch(target.number)
@@ -173,6 +181,7 @@ class Rebuild:
         while left := self._changes.left(ends):
             if deadline is not None and time.monotonic() > deadline:
                 return False
+            self._turn.require()
             self._apply(applier, _patiently(lambda: self._changes.read(BATCH)))
             self._progress(sum(ends.values()) - left, sum(ends.values()))
         self._progress(sum(ends.values()), sum(ends.values()))

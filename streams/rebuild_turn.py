@@ -10,7 +10,7 @@ from index.milvus_generations import MilvusGenerations
 from schemas.errors import IndexUnavailable, Misconfigured
 
 BEAT_S = 1.0
-SILENCE_S = 6.0
+SILENCE_S = 15.0
 """Seconds without a beat after which a rebuild is dead."""
 
 
@@ -23,6 +23,7 @@ class Turn:
         self._over = Event()
         self._thread = Thread(target=self._go_on, name="rebuild-turn", daemon=True)
         self._number: int | None = None
+        self._taken_over = False
 
     def __enter__(self) -> "Turn":
         live = self._generations.live()
@@ -33,18 +34,23 @@ class Turn:
         self._number = live.number
         self._beat()
         time.sleep(self._beat_s)
-        now = self._generations.get(live.number)
-        if now is None or not now.rebuild.startswith(self._id):
+        if not self._ours():
             raise Misconfigured("another rebuild of this index has just begun; let it finish")
         self._thread.start()
         return self
+
+    def require(self) -> None:
+        """Raises Misconfigured if another rebuild has begun because this one was silent: it is that one's turn now."""
+        if self._taken_over:
+            raise Misconfigured("another rebuild has begun while this one stood still, so this one ends here")
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._number is not None:
             self._over.set()
             self._thread.join()
             with suppress(IndexUnavailable):
-                self._generations.note_rebuild(self._number, "")
+                if self._ours():
+                    self._generations.note_rebuild(self._number, "")
 
     def _changes(self, number: int, seen: str) -> bool:
         """Whether what is said there changes within the silence."""
@@ -56,6 +62,10 @@ class Turn:
                 return True
         return False
 
+    def _ours(self) -> bool:
+        now = None if self._number is None else self._generations.get(self._number)
+        return now is not None and now.rebuild.startswith(self._id)
+
     def _beat(self) -> None:
         self._beats += 1
         if self._number is not None:
@@ -64,4 +74,7 @@ class Turn:
     def _go_on(self) -> None:
         while not self._over.wait(self._beat_s):
             with suppress(IndexUnavailable):
+                if not self._ours():
+                    self._taken_over = True
+                    return
                 self._beat()

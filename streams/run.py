@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 
 import faust
 
@@ -62,8 +61,10 @@ def opened_rebuild(settings: Settings, progress: Progress) -> Iterator[Rebuild]:
         writer.acknowledged()
 
     try:
-        members = partial(KafkaAdmin(settings.kafka).members, settings.group)
-        yield Rebuild(Indexes(settings), changes, members, send, progress)
+        # A new client each time: one that has seen an outage does not recover.
+        yield Rebuild(
+            Indexes(settings), changes, lambda: KafkaAdmin(settings.kafka).members(settings.group), send, progress
+        )
     finally:
         changes.close()
 

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
-from schemas.change import Change, Origin
+from schemas.change import Change
 from schemas.label import LabelDefinition, LabelId
 from schemas.position import Position
 from schemas.table_state import TableState, fingerprint
@@ -16,15 +16,9 @@ from streams.decode import RawEvent, UnknownPast
 from streams.intake import Table, Taken, take
 from streams.limits import Limits
 from streams.partition import partition_of
-from streams.past import Past, last_values, streamed_before
+from streams.past import Past, RawReader, streamed_before, values_before
 from streams.positions import Positions
 from streams.send import Message, Send
-
-
-class RawReader(Protocol):
-    """The raw topics, backwards. Blocking; raises Unavailable."""
-
-    def before(self, origin: Origin) -> Iterator[RawEvent]: ...
 
 
 class Taking:
@@ -46,8 +40,9 @@ class Taking:
         Raises TableStopped, having sent nothing but the table's state, when one of its tables must stop.
         """
         taken = [await self._take(raw) for raw in raws]
+        limits = self._limits.copy()  # a batch counts once, however often it must be sent
         for raw, result in zip(raws, taken, strict=True):
-            reason = self._limits.exceeded(raw.origin.topic, result.rejected)
+            reason = None if raw.redriven else limits.exceeded(raw.origin.topic, result.rejected)
             if reason is not None and raw.origin.topic in self._tables:
                 await self._stop(raw, reason, send)
         labels = {t.label.id: t.label for t in taken if t.label and t.label.id not in self._known_labels}
@@ -55,10 +50,12 @@ class Taking:
         for raw, result in zip(raws, taken, strict=True):
             messages += self._messages(raw, result)
         await send(messages)
+        self._limits = limits
         self._known_labels |= labels.keys()
 
     async def _take(self, raw: RawEvent) -> Taken:
-        past = Past(self._positions.before(raw.origin))
+        before = self._positions.before(raw.origin)
+        past = Past(None if raw.redriven else before)
         result = take(raw, self._tables, self._max_text_bytes, past)
         if isinstance(result.rejected, UnknownPast):
             past = replace(past, position=await asyncio.to_thread(self._position_before, raw))
@@ -66,14 +63,15 @@ class Taking:
         if result.rejected is not None and result.rejected.reason == "placeholder_value":
             past = replace(past, values=await asyncio.to_thread(self._values_before, raw))
             result = take(raw, self._tables, self._max_text_bytes, past)
-        self._positions.note(raw.origin, past.position, result.streamed)
+        streamed = (before, None) if raw.redriven else (past.position, result.streamed)
+        self._positions.note(raw.origin, *streamed)
         return result
 
     def _position_before(self, raw: RawEvent) -> Position:
-        return streamed_before(self._raw.before(raw.origin))
+        return streamed_before(self._raw.before(raw.first))
 
     def _values_before(self, raw: RawEvent) -> dict[str, Any]:
-        return last_values(raw, self._raw.before(raw.origin))
+        return values_before(raw, self._raw)
 
     def _messages(self, raw: RawEvent, taken: Taken) -> Iterable[Message]:
         change, grant = taken.change, taken.grant

@@ -1,6 +1,7 @@
 """The worker: the job composed from real parts, as a Faust app."""
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from connectors.table_states import stopped
 from schemas.contract import Contract
 from schemas.errors import IndexUnavailable, Misconfigured, Unavailable
 from schemas.settings import Settings
-from schemas.topics import CHANGES, INTERNAL, LARGEST_MESSAGE
+from schemas.topics import CHANGES, INTERNAL, LARGEST_MESSAGE, worker_client
 from streams.batches import start_again
 from streams.flow import wire
 from streams.indexes import Indexes
@@ -96,6 +97,7 @@ def _app(settings: Settings) -> faust.App:
     return faust.App(
         settings.group,
         broker=f"kafka://{settings.kafka}",
+        broker_client_id=worker_client(os.getpid()),
         datadir=str(Path(settings.home) / "faust"),
         autodiscover=False,
         web_enabled=False,

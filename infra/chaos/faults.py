@@ -10,22 +10,25 @@ import psutil
 
 from infra.chaos.schedule import Fault
 from infra.chaos.workers import Workers
-from infra.local.home import Home
 from infra.local.processes import Record, wait_gone
 from infra.local.stack import Stack
+from schemas.errors import Unavailable
 
 SESSION_S = 10.0
 """After so long without a sign of life Kafka gives a worker's partitions to another: streams/worker.py."""
 SKEW_S = 600.0
 EXTRA_WORKER_S = 8.0
 """Long enough for an extra worker to start, join and get partitions."""
+SETTLED_S = 10.0
+"""So old a worker is past its start."""
+VICTIM_PATIENCE_S = 90.0
 
 
 class Faults:
     """`stage` blocks. Safe with one thread a lane: no two faults of a lane at once."""
 
-    def __init__(self, stack: Stack, home: Home, workers: Workers, random: Random) -> None:
-        self._stack, self._home, self._workers, self._random = stack, home, workers, random
+    def __init__(self, stack: Stack, workers: Workers, random: Random) -> None:
+        self._stack, self._workers, self._random = stack, workers, random
         self._kinds: dict[str, Callable[[float], None]] = {
             "worker_kill": self._worker_kill,
             "worker_zombie": self._worker_zombie,
@@ -40,7 +43,7 @@ class Faults:
         }
 
     def stage(self, fault: Fault) -> None:
-        """Break it, hold it, heal it. Raises Unavailable if a part does not come back."""
+        """Break it, hold it, heal it. Raises Unavailable if a part does not come back, or there is nothing to break."""
         self._kinds[fault.kind](fault.hold_s)
 
     def _kill(self, part: str, hold: float) -> None:
@@ -53,16 +56,12 @@ class Faults:
         time.sleep(hold)
 
     def _worker_kill(self, hold: float) -> None:
-        victim = self._victim()
-        if victim is not None:
-            victim.kill()
+        self._victim().kill()
         time.sleep(hold)
 
     def _worker_zombie(self, hold: float) -> None:
         """Stop a worker until others have its partitions, and wake it in the middle of what it was doing."""
         victim = self._victim()
-        if victim is None:
-            return
         victim.suspend()
         try:
             time.sleep(SESSION_S + 1.0 + hold)
@@ -89,7 +88,7 @@ class Faults:
 
     def _disk_full(self, hold: float) -> None:
         """No file of the broker may grow: for it the disk is full, under every topic, the dead letters included."""
-        record = Record.read(self._home.pids / "kafka.json")
+        record = Record.read(self._workers.home.pids / "kafka.json")
         broker = record.process() if record else None
         if broker is not None:
             unlimited = broker.rlimit(psutil.RLIMIT_FSIZE)
@@ -100,7 +99,13 @@ class Faults:
                 self._stack.kill("kafka", signal.SIGKILL)
         self._stack.up()
 
-    def _victim(self) -> psutil.Process | None:
-        """A worker at work, if another one is at work beside it."""
-        alive = [process for n in range(len(self._workers.standing)) if (process := self._workers.at_work(n))]
-        return self._random.choice(alive) if len(alive) > 1 else None
+    def _victim(self) -> psutil.Process:
+        """A worker that is at work beside another one; waits for that, since others of its faults may just be over."""
+        deadline = time.monotonic() + VICTIM_PATIENCE_S
+        while time.monotonic() < deadline:
+            workers = [process for n in range(len(self._workers.standing)) if (process := self._workers.at_work(n))]
+            settled = [process for process in workers if time.time() - process.create_time() > SETTLED_S]
+            if len(workers) > 1 and settled:
+                return self._random.choice(settled)
+            time.sleep(0.2)
+        raise Unavailable("a second worker", f"not at work within {VICTIM_PATIENCE_S:.0f} s")

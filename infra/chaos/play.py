@@ -16,7 +16,6 @@ from infra.chaos.result import Result
 from infra.chaos.run import Chaos, Plan
 from infra.chaos.tables import schema, write_sources
 from infra.chaos.workers import Workers
-from infra.local.home import Home
 from infra.local.part import Report
 from infra.local.stack import Stack
 from schemas.errors import FreshlineError, Unavailable
@@ -43,7 +42,7 @@ def play(plan: Plan, home: Path, open_product: OpenProduct, console: Console) ->
     with _variables(place):
         stack, workers = _fresh(place, home, plan.workers, report)
         try:
-            chaos = _started(plan, stack, place, workers, open_product)
+            chaos = _started(plan, stack, workers, open_product, report)
             result = chaos.run(console)
         finally:
             workers.stop()
@@ -54,8 +53,8 @@ def play(plan: Plan, home: Path, open_product: OpenProduct, console: Console) ->
             stack.erase()
             shutil.rmtree(place)
         else:
-            console.print(*result.details(), sep="\n", markup=False, highlight=False)
-            console.print(f"   the logs are in {place / 'logs'}, what was staged in {said}", markup=False)
+            kept = f"the logs are in {place / 'logs'}, what was staged in {said}"
+            console.print(*result.details(), kept, sep="\n", markup=False, highlight=False, soft_wrap=True)
     return result
 
 
@@ -72,20 +71,20 @@ def _fresh(place: Path, home: Path, workers: int, report: Report) -> tuple[Stack
     return stack, Workers(place, workers, report)
 
 
-def _started(plan: Plan, stack: Stack, place: Path, workers: Workers, open_product: OpenProduct) -> Chaos:
+def _started(plan: Plan, stack: Stack, workers: Workers, open_product: OpenProduct, report: Report) -> Chaos:
     stack.up()
     with psycopg.connect(dsn_of(stack), autocommit=True) as database:
         for statement in schema():
             database.execute(statement.encode())
-    product = open_product(place)
+    product = open_product(workers.home.root)
     stack.up_services()
     workers.start()
     deadline = time.monotonic() + READY_S
     while _watermark(product) is None or not all(workers.at_work(number) for number in range(plan.workers)):
         if time.monotonic() > deadline:
-            raise Unavailable("the stream job", f"it did not begin within {READY_S:.0f} s; see {place / 'logs'}")
+            raise Unavailable("the stream job", f"it did not begin within {READY_S:.0f} s; see {workers.home.logs}")
         time.sleep(0.2)
-    return Chaos(stack, Home(place), product, workers, plan)
+    return Chaos(stack, product, workers, plan, report)
 
 
 def _watermark(product: Product) -> int | None:
@@ -100,6 +99,7 @@ def _variables(place: Path) -> Iterator[None]:
     """The services of a stack read the environment: they must find this home and its contracts."""
     before = dict(os.environ)
     os.environ |= {"FRESHLINE_HOME": str(place), "FRESHLINE_SOURCES": str(place / "sources")}
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # else it complains of each server that is started beside it
     try:
         yield
     finally:

@@ -38,7 +38,7 @@ class Person:
 
 
 class Product(Protocol):
-    """Blocking. `ask`, `watermark_ms`, `held` and `count` raise a FreshlineError while a part is away."""
+    """Blocking. `ask`, `watermark_ms`, `held`, `count` and `verify` raise a FreshlineError while a part is away."""
 
     def ask(self, person: Person, question: str, limit: int) -> Answer: ...
 
@@ -53,3 +53,6 @@ class Product(Protocol):
 
     def dead_letters(self) -> list[str]:
         """A line for each dead letter."""
+
+    def verify(self) -> list[str]:
+        """A line for each difference that the product's own `verify` finds, and each row it cannot judge."""

@@ -36,6 +36,9 @@ class Result:
     workers: int
     least: Least
     changes: int = 0
+    looks: int = 0
+    answers: int = 0
+    refused: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     found: dict[str, Sequence[str]] = field(default_factory=lambda: dict.fromkeys(DIFFERENCES, ()))
     recovery: Sequence[tuple[str, float]] = ()
@@ -45,6 +48,10 @@ class Result:
         """Note as a problem what fell short."""
         if self.changes < self.least.changes:
             self.problems.append(f"only {self.changes} changes, at least {self.least.changes} are needed")
+        if not self.looks or not self.answers:
+            self.problems.append(
+                f"only {self.looks} looks into the index and {self.answers} answers: nothing was watched"
+            )
         if self.faults.total() < self.least.faults or len(self.faults) < self.least.kinds:
             wanted = f"{self.least.faults} of {self.least.kinds} kinds"
             self.problems.append(f"only {self.faults.total()} faults of {len(self.faults)} kinds, at least {wanted}")
@@ -66,6 +73,7 @@ class Result:
         table = Table(title=f"chaos, seed {self.seed}", show_header=False)
         table.add_row("changes", f"{self.changes}")
         table.add_row("workers", f"{self.workers}")
+        table.add_row("watched", f"{self.looks} looks into the index, {self.answers} answers, {self.refused} refused")
         for kind, number in sorted(self.faults.items()):
             times = sorted(ms for one, ms in self.recovery if one == kind)
             took = f"recovered in {_seconds(_nearest(times, 0.5))}, at most {_seconds(_nearest(times, 1.0))}"

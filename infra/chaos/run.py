@@ -21,13 +21,13 @@ from infra.chaos.schedule import Fault, schedule
 from infra.chaos.timeline import Timeline
 from infra.chaos.workers import Workers
 from infra.chaos.workload import Workload
-from infra.local.home import Home
+from infra.local.part import Report
 from infra.local.stack import Stack
 from schemas.errors import FreshlineError
 
-RATE = 28.0
+RATE = 21.0
 """Row changes a second, about: what two cores embed while they also restart servers."""
-QUIET_S = 240.0
+QUIET_S = 600.0
 """How long the index may take, when all is healed, to say that it has caught up."""
 LAST_QUESTIONS = 25
 """Asked when nothing changes any more."""
@@ -45,14 +45,14 @@ class Plan:
 class Chaos:
     """A run on a stack that is up, with its sources applied and its services and standing workers started."""
 
-    def __init__(self, stack: Stack, home: Home, product: Product, workers: Workers, plan: Plan) -> None:
-        self._plan, self._stack, self._product, self._workers = plan, stack, product, workers
+    def __init__(self, stack: Stack, product: Product, workers: Workers, plan: Plan, report: Report) -> None:
+        self._plan, self._stack, self._product, self._workers, self._report = plan, stack, product, workers, report
         dsn = self._dsn = dsn_of(stack)
         self._timeline = Timeline()
         self._workload = Workload(dsn, plan.seed, RATE, self._timeline)
         self._readers = Readers(product, self._timeline, self._workload.touched, plan.seed)
         self._recovery = Recovery(dsn, product, self._workload, plan.seed)
-        self._faults = Faults(stack, home, workers, Random(f"{plan.seed}/faults"))
+        self._faults = Faults(stack, workers, Random(f"{plan.seed}/faults"))
         self._lock, self._broken, self._phase = Lock(), Event(), "starting"
         self.result = Result(plan.seed, plan.workers, Least.of(plan.seconds))
 
@@ -66,6 +66,8 @@ class Chaos:
                 self._workload.stop()
                 self._readers.stop()
         self.result.changes = self._workload.touched.changes
+        self.result.looks, self.result.answers = self._readers.looks, self._readers.answers
+        self.result.refused = self._readers.refused
         self.result.recovery = self._recovery.taken
         self.result.problems += [*self._workload.touched.failures, *self._readers.failures]
         self.result.problems += [f"never answered: {probe}" for probe in self._recovery.lost]
@@ -94,6 +96,7 @@ class Chaos:
             self._broken.wait(max(0.0, began + fault.at_s - time.monotonic()))
             if self._broken.is_set() or time.monotonic() - began > self._plan.seconds:
                 return
+            self._report(f"fault: {fault.kind}, hold {fault.hold_s} s")
             try:
                 self._faults.stage(fault)
             except Exception as error:
@@ -102,6 +105,7 @@ class Chaos:
                 return
             with self._lock:
                 self.result.faults[fault.kind] += 1
+            self._report(f"healed: {fault.kind}")
             self._recovery.probe(fault.kind)
 
     def _settle(self) -> None:
@@ -109,7 +113,6 @@ class Chaos:
         self._phase = "settling"
         self._stack.up()
         self._workers.start()
-        self._recovery.join()
         last_ms = time.time() * 1000
         deadline = time.monotonic() + QUIET_S
         while not self._says(lambda: (self._product.watermark_ms() or 0) > last_ms):
@@ -117,6 +120,7 @@ class Chaos:
                 self.result.problems.append(f"the index did not say within {QUIET_S:.0f} s that it has caught up")
                 break
             time.sleep(0.2)
+        self._recovery.finish()
         self._phase = "comparing"
         self._readers.stop()
         for _ in range(LAST_QUESTIONS):
@@ -132,6 +136,7 @@ class Chaos:
         held = {name: seen for page in pages(names) for name, seen in self._product.held(page).items()}
         with_findings(self.result, asdict(compare(wanted, held, self._product.count())))
         self.result.problems += [f"dead letter: {letter}" for letter in self._product.dead_letters()]
+        self.result.problems += [f"freshline verify: {difference}" for difference in self._product.verify()]
 
     def _says(self, what: Callable[[], bool]) -> bool:
         try:

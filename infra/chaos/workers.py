@@ -35,9 +35,9 @@ class Workers:
     """All workers of a home. The standing ones serve during the whole run; extra ones come and go."""
 
     def __init__(self, home: Path, standing: int, report: Report) -> None:
-        self._home, self._report = Home(home), report
+        self.home, self._report = Home(home), report
         self._numbers = count(standing + 1)
-        self.standing = [NamedWorker(self._home, name_of(number), report) for number in range(1, standing + 1)]
+        self.standing = [NamedWorker(self.home, name_of(number), report) for number in range(1, standing + 1)]
         self._extra: list[NamedWorker] = []
 
     def start(self) -> None:
@@ -47,7 +47,7 @@ class Workers:
 
     def hire(self, skew_s: float = 0.0) -> NamedWorker:
         """Start one more."""
-        worker = NamedWorker(self._home, f"worker-{next(self._numbers)}", self._report, skew_s)
+        worker = NamedWorker(self.home, f"worker-{next(self._numbers)}", self._report, skew_s)
         self._extra.append(worker)
         worker.start()
         return worker
@@ -59,16 +59,18 @@ class Workers:
 
     def at_work(self, number: int) -> psutil.Process | None:
         """The process that does the work of a standing worker; its supervisor stands above it."""
-        supervisor = self.standing[number].process()
-        children = supervisor.children() if supervisor else []
-        return children[0] if children else None
+        try:
+            supervisor = self.standing[number].process()
+            return next(iter(supervisor.children()), None) if supervisor else None
+        except psutil.NoSuchProcess:
+            return None
 
     def stop(self) -> None:
         """End all, also those of an earlier run that was cut off."""
         known = [*self.standing, *self._extra]
         files = {worker.pid_file for worker in known}
-        strangers = [file.stem for file in self._home.pids.glob("worker*.json") if file not in files]
-        for worker in (*known, *(NamedWorker(self._home, name, self._report) for name in strangers)):
+        strangers = [file.stem for file in self.home.pids.glob("worker*.json") if file not in files]
+        for worker in (*known, *(NamedWorker(self.home, name, self._report) for name in strangers)):
             process = worker.process()
             for one in [process, *process.children()] if process else []:
                 one.send_signal(signal.SIGCONT)

@@ -48,7 +48,7 @@ class Connect(Part):
             command=java(self.home.jars, HEAP_MB, "org.apache.kafka.connect.cli.ConnectDistributed", [str(file)]),
             environment={**inherited_environment(), **given, **company},
             folder=self.folder,
-            fingerprint=hashlib.sha256(f"{settings}{company}".encode()).hexdigest(),
+            fingerprint=hashlib.sha256(f"{settings}{company}{sorted(given.items())}".encode()).hexdigest(),
         )
 
     def healthy(self) -> bool:

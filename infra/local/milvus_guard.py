@@ -93,7 +93,10 @@ class LockGate:
             with turn():
                 if not context.is_active():
                     context.abort(grpc.StatusCode.CANCELLED, f"{method}: not run, its caller has gone")
-                return handler.unary_unary(request, context)
+                try:
+                    return handler.unary_unary(request, context)
+                except NotImplementedError:  # else gRPC would log it and answer UNKNOWN
+                    return context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{method}: Milvus Lite does not have it")
 
         return grpc.unary_unary_rpc_method_handler(run, handler.request_deserializer, handler.response_serializer)
 

@@ -14,8 +14,11 @@ from infra.local.home import HOST, Home, Ports
 from infra.local.part import Part, Report, inherited_environment
 from infra.local.processes import Launch
 from schemas.settings import PREFIX, Settings
+from schemas.topics import worker_client
 
 CODE = Path(__file__).resolve().parents[2]
+SECRET_FILES = (f"{PREFIX}MILVUS_TOKEN_FILE", f"{PREFIX}PG_PASSWORD_FILE")
+"""Variables that name a file, as seen from where `up` is called: the services run elsewhere."""
 ROOMS = ("schemas", "connectors", "index", "streams", "query")
 
 
@@ -35,9 +38,11 @@ class Service(Part):
     def launch(self) -> Launch:
         settings = self.settings()
         given = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
+        files = {name: str(Path(given[name]).absolute()) for name in SECRET_FILES if given.get(name)}
         environment = {
             **inherited_environment(),
             **given,
+            **files,
             f"{PREFIX}HOME": str(self.home.root),
             f"{PREFIX}SOURCES": str(settings.sources.absolute()),
             "PYTHONUNBUFFERED": "1",
@@ -51,7 +56,8 @@ class Service(Part):
 
 
 class Worker(Service):
-    """The stream job under its supervisor. Healthy when its consumer group is at work."""
+    """The stream job under its supervisor. Healthy when a worker of this supervisor is a member of a group at work:
+    Kafka keeps a dead worker as a member until its session ends."""
 
     name: ClassVar[str] = "worker"
     command: ClassVar[str] = "work"
@@ -63,9 +69,12 @@ class Worker(Service):
             admin = AdminClient({"bootstrap.servers": settings.kafka, "log_level": 0})
             asked = admin.describe_consumer_groups([settings.group], request_timeout=3.0)
             group = asked[settings.group].result(5.0)
-        except Exception:  # whatever Kafka's client raises: it is not healthy
+            process = self.process()
+            ours = {worker_client(child.pid) for child in process.children()} if process else set()
+        except Exception:  # whatever Kafka's client raises, or the process has just ended: it is not healthy
             return False
-        return group.state is ConsumerGroupState.STABLE and bool(group.members)
+        members = {member.client_id for member in group.members}
+        return group.state is ConsumerGroupState.STABLE and not ours.isdisjoint(members)
 
 
 class Api(Service):
@@ -87,6 +96,7 @@ def fingerprint(settings: Settings, environment: dict[str, str]) -> str:
     digest = hashlib.sha256(repr(sorted(environment.items())).encode())
     digest.update(settings.model_dump_json().encode())
     code = [CODE / "freshline.py", *(file for room in ROOMS for file in sorted((CODE / room).rglob("*.py")))]
-    for file in (*code, *sorted(settings.sources.glob("*"))):
+    contracts = [file for file in sorted(settings.sources.glob("*")) if file.is_file()]
+    for file in (*code, *contracts):
         digest.update(str(file).encode() + file.read_bytes())
     return digest.hexdigest()

@@ -165,7 +165,8 @@ class Stack:
             ended = "ended" if part.process() is None else f"is not healthy after {part.start_limit:.0f} s"
             raise Unavailable(part.name, f"it {ended}; {part.log} ends with:\n{tail(part.log)}")
         part.furnish()
-        self._report(f"{part.name}: ready on port {part.port} after {time.monotonic() - begun:.1f} s")
+        where = f" on port {part.port}" if part.port else ""
+        self._report(f"{part.name}: ready{where} after {time.monotonic() - begun:.1f} s")
 
     def _take_down(self, part: Part) -> None:
         if part.process() is not None:

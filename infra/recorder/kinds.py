@@ -1,11 +1,11 @@
 """The kinds of change to record: one SQL file each, performed in a schema of the same name.
 
-    -- connectors: plain schemas    which of CONNECTORS capture it: a file of recorded messages each
-    -- quiet: 3                     optional: how many seconds without a message end it (signals work on their own)
-    -- control                      optional: keep heartbeats, logical messages and transaction boundaries too
-    CREATE TABLE …                  before the connectors start, with the rows of their snapshot
-    -- changes
-    INSERT …                        then each paragraph, as one transaction
+-- connectors: plain schemas    which of CONNECTORS capture it: a file of recorded messages each
+-- quiet: 3                     optional: how many seconds without a message end it (signals work on their own)
+-- control                      optional: keep heartbeats, logical messages and transaction boundaries too
+CREATE TABLE …                  before the connectors start, with the rows of their snapshot
+-- changes
+INSERT …                        then each paragraph, as one transaction
 """
 
 from collections.abc import Mapping
@@ -21,13 +21,25 @@ MARK: Final = "recorder.mark"
 """With the kind's name, the prefix of the logical message that tells its end."""
 
 _ROUTER = {
-    "transforms": "outbox",
+    "transforms": "tombstones,place,outbox",
+    "transforms.tombstones.type": "org.apache.kafka.connect.transforms.Filter",
+    "transforms.tombstones.predicate": "tombstones",
+    "transforms.place.type": "org.apache.kafka.connect.transforms.HeaderFrom$Value",
+    "transforms.place.predicate": "outbox",
+    "transforms.place.fields": "source,transaction",
+    "transforms.place.headers": "source,transaction",
+    "transforms.place.operation": "copy",
     "transforms.outbox.type": "io.debezium.transforms.outbox.EventRouter",
     "transforms.outbox.predicate": "outbox",
     "transforms.outbox.route.topic.replacement": "recorder_outbox.outbox.${routedByValue}",
-    "predicates": "outbox",
+    "transforms.outbox.table.expand.json.payload": "true",
+    "transforms.outbox.route.tombstone.on.empty.payload": "true",
+    "predicates": "tombstones,outbox",
+    "predicates.tombstones.type": "org.apache.kafka.connect.transforms.predicates.RecordIsTombstone",
     "predicates.outbox.type": "org.apache.kafka.connect.transforms.predicates.TopicNameMatches",
     "predicates.outbox.pattern": r"recorder_outbox\.outbox\.events",
+    "header.converter": "org.apache.kafka.connect.json.JsonConverter",
+    "header.converter.schemas.enable": "false",
 }
 _ISO = {"time.precision.mode": "isostring"}
 

@@ -37,10 +37,10 @@ def record(settings: Settings, folder: Path, report: Report) -> None:
                 report(f"{kind.name}: {len(seen)} messages")
                 for message in seen:
                     if (name := _file(message, kind)) is not None:
-                        files.setdefault(name, []).append(json.dumps(message, ensure_ascii=False) + "\n")
+                        files.setdefault(name, []).append(json.dumps(message) + "\n")
         messages.close()
         for name, lines in files.items():
-            (folder / name).write_text("".join(lines), encoding="utf-8")
+            (folder / name).write_text("".join(lines), encoding="ascii")
     finally:
         scratch.remove()
 
@@ -103,7 +103,7 @@ def _readable(message: Message) -> dict[str, Any]:
         "partition": message.partition(),
         "offset": message.offset(),
         "timestamp": message.timestamp()[1],
-        "headers": [[name, _text(value)] for name, value in message.headers() or []],
+        "headers": [[header[0], _text(header[1])] for header in message.headers() or []],
         "key": _text(message.key()),
         "value": _text(message.value()),
     }

@@ -2,18 +2,21 @@
 
 The source changes meanwhile. So a difference counts only if it is there after the source's watermark has passed the
 moment at which the row was read, and the row has not changed until the index was read.
+
+There are three looks, and each tells of its own: `rows` of what rows are there, `grants` of what is granted by rows
+that are not, `index` of records and chunks that no row stands for.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
-
-import orjson
+from typing import Literal, Protocol
 
 from index.embedder import Embedder
-from index.store import ChunkAudit, Held, Mark, Vector
+from index.errors import TextTooLong, UnusableText
+from index.store import ChunkAudit, Held, Vector
 from schemas.change import table_id
-from schemas.position import NOWHERE, Position
+from schemas.position import Position
 from streams.draft import text_hash
 from streams.verify.compare import Finding, Found, content_difference, grant_difference
 from streams.verify.expected import Expected, Expecting
@@ -26,8 +29,8 @@ ROUNDS = 5
 BATCH = 500
 """Suspects that are looked at again together."""
 
-Key = tuple[str, ...] | None
-Suspects = dict[str, Key]
+Look = Literal["rows", "grants", "index"]
+Suspects = dict[str, tuple[str, ...] | None]
 """Record id -> its key as text; None where it cannot be the key of a row."""
 Advance = Callable[[int], None]
 
@@ -39,12 +42,14 @@ class Rows(Protocol):
 
     def read(self, keys: Sequence[tuple[str, ...]]) -> list[DbRow]: ...
 
-    def position(self) -> Position: ...
+    def locked(
+        self, keys: Sequence[tuple[str, ...]], beat: Callable[[], None]
+    ) -> AbstractContextManager[tuple[list[DbRow], Position]]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One table under check: its rows, streamed and looked up by two connections, and what is expected of them."""
+    """One table under check: its rows, by a connection that streams and one that looks up, and what is expected."""
 
     streamed: Rows
     rows: Rows
@@ -59,85 +64,145 @@ class Checked:
         return self.expecting.table.contract.permissions is not None
 
 
+@dataclass(frozen=True, slots=True)
 class Check:
-    """Compares a source's tables with the index and the topics. `deep`: an embedder, to compare vectors too."""
+    """Compares a source's tables with index and topics. `end`: the end of the source's log now. `deep`: an embedder,
+    to compare vectors too."""
 
-    def __init__(self, store: ChunkAudit, following: Following, report: Report, deep: Embedder | None = None) -> None:
-        self._store = store
-        self._following = following
-        self._report = report
-        self._deep = deep
+    store: ChunkAudit
+    following: Following
+    report: Report
+    end: Callable[[], Position]
+    deep: Embedder | None = None
 
     def rows(self, table: Checked, advance: Advance) -> Iterator[Suspects]:
-        """Batches of records that look different, row by row; then what is granted by rows that were not there."""
-        unseen = self._following.granting(table_id(self._following.source, table.name))
+        """Batches of rows that look different from what is held of them."""
         suspects: Suspects = {}
         for page in table.streamed.stream():
             expected = {row.key: table.expecting.of(row) for row in page}
             self._count(table.name, expected.values())
-            unseen -= {e.record_id for e in expected.values()}
-            found = self._found([e.record_id for e in expected.values()] if table.searchable else [])
-            vectors = self._embedded(expected.values())
+            names = [e.record_id for e in expected.values()]
+            found = self._found(names if table.searchable else [])
+            end, vectors = self.end(), self._embedded(expected.values())
             for key, one in expected.items():
-                if self._judge(table, one.record_id, one, found.get(one.record_id), vectors):
+                if self._findings(
+                    table.name, one.record_id, one, found.get(one.record_id, Found(Held())), end, vectors
+                ):
                     suspects[one.record_id] = key
             advance(len(page))
             if len(suspects) >= BATCH:
                 yield suspects
                 suspects = {}
-        yield from self._batches(suspects | {name: table.expecting.key_in(name) for name in unseen})
+        yield suspects
 
-    def index(self, tables: Mapping[str, Checked], only: str | None, advance: Advance) -> Iterator[tuple[str, Suspects]]:
-        """Batches of records, with their table, that the index holds and no row stands for, or whose head is not right."""
-        head: Mark | None = None
-        for page in self._store.marks(self._following.source, only):
-            odd: dict[str, dict[str, Mark]] = {}
+    def grants(self, table: Checked) -> Iterator[Suspects]:
+        """Batches of records that are said to grant something, but are no rows."""
+        names = sorted(self.following.granting(table_id(self.following.source, table.name)))
+        for batch in (names[start : start + BATCH] for start in range(0, len(names), BATCH)):
+            yield without_row(table, {name: table.expecting.key_in(name) for name in batch})
+
+    def index(
+        self, tables: Mapping[str, Checked], only: str | None, advance: Advance
+    ) -> Iterator[tuple[str, Suspects]]:
+        """Batches, each with its table, of records that are no rows, and of chunks that no head tells of."""
+        head = None
+        for page in self.store.marks(self.following.source, only):
+            loose: dict[str, Suspects] = {}
+            heads: dict[str, Suspects] = {}
             for mark in page:
-                head = mark if mark.chunk_id == f"{mark.record_id}#0" else head
-                told = head is not None and head.record_id == mark.record_id and mark.chunk < head.chunks
-                if mark is head or not told:
-                    odd.setdefault(mark.table, {}).setdefault(mark.record_id, mark)
-                if mark is not head and (not told or mark.chunk_id != f"{mark.record_id}#{mark.chunk}"):
-                    odd[mark.table][mark.record_id] = mark
-            for name, marks in odd.items():
-                suspects = self._without_row(tables.get(name), marks)
-                if suspects:
-                    yield name, suspects
+                head = mark if mark.is_head else head
+                told = head is not None and head.tells_of(mark)
+                table = tables.get(mark.table)
+                key = table.expecting.key_in(mark.record_id) if table else None
+                (heads if told else loose).setdefault(mark.table, {})[mark.record_id] = key
+            for name in heads.keys() | loose.keys():
+                yield name, without_row(tables.get(name), heads.get(name, {})) | loose.get(name, {})
             advance(len(page))
 
-    def confirm(self, table: Checked | None, name: str, suspects: Suspects) -> list[Finding]:
-        """The differences that are real. `table` None: the contract has no such table, so nothing of it may be there."""
+    def confirm(self, table: Checked | None, name: str, suspects: Suspects, look: Look) -> list[Finding]:
+        """The differences that are real. `table` None: the contract has none of this `name`, so it should be empty."""
         left, findings = dict(suspects), list[Finding]()
-        for _ in range(ROUNDS):
-            before = self._read(table, left)
-            self._following.passed(self._end(table, before))
-            self._following.refresh()
-            found = self._found(list(left), sure=True)
-            after = self._read(table, left)
-            end = None if table is None else table.rows.position()
+        for _ in range(ROUNDS if left else 0):
+            before = _read(table, left)
+            self.following.passed(self.end())
+            self.following.refresh()
+            found = self._found(list(left), strays=look == "index")
+            after, end = _read(table, left), self.end()
             still = [n for n in left if _version(before.get(n)) == _version(after.get(n))]
-            vectors = self._embedded([after[n][1] for n in still if n in after])
+            expected = {n: table.expecting.of(after[n]) for n in still if table is not None and n in after}
+            vectors = self._embedded(expected.values())
             for record in still:
-                expected = after[record][1] if record in after else None
-                seen = Found(found[record].held, found[record].strays, found[record].grant, end)
-                findings += self._judge(table, record, expected, seen, vectors, name)
+                differences = self._findings(name, record, expected.get(record), found[record], end, vectors)
+                findings += [f for f in differences if _tells(look, f, record in expected)]
                 del left[record]
             if not left:
-                break
+                return findings
         if left:
-            self._report.unjudged[name, "changes too often"] += len(left)
+            self.report.unjudged[name, "changes too often"] += len(left)
         return findings
 
-    def _judge(self, table: Checked | None, record: str, expected: Expected | None, found: Found | None,
-               vectors: Mapping[str, Vector] | None, name: str = "") -> list[Finding]:
+    def _findings(
+        self,
+        name: str,
+        record: str,
+        expected: Expected | None,
+        found: Found,
+        end: Position,
+        vectors: Mapping[str, Vector] | None,
+    ) -> list[Finding]:
         if expected is not None and expected.unsure:
             return []
-        grant = self._following.grant(record)
-        found = Found(found.held, found.strays, grant, found.end) if found else Found(Held(), (), grant)
-        labels = self._following.labels
-        differences = (
-            content_difference(expected, found, labels, vectors) if table is None or table.searchable else None,
-            grant_difference(expected, found),
-        )
-        where = name or (table.name if table else "")
-        return [Finding(kind, where, record, detail) for kind, detail in filter(None, differences)]
+        found = Found(found.held, found.strays, self.following.grant(record), end)
+        content = content_difference(expected, found, self.following.labels, vectors)
+        return [
+            Finding(kind, name, record, detail)
+            for kind, detail in filter(None, (content, grant_difference(expected, found)))
+        ]
+
+    def _found(self, names: Sequence[str], strays: bool = False) -> dict[str, Found]:
+        loose = self.store.strays(names) if strays else {}
+        return {name: Found(held, tuple(loose.get(name, ()))) for name, held in self.store.held(names).items()}
+
+    def _embedded(self, expected: Iterable[Expected]) -> dict[str, Vector] | None:
+        if self.deep is None:
+            return None
+        texts = {text_hash(text): text for one in expected for text in one.texts}
+        try:
+            return dict(zip(texts, self.deep.embed_passages(list(texts.values())), strict=True)) if texts else {}
+        except (UnusableText, TextTooLong):
+            return {}
+
+    def _count(self, name: str, expected: Iterable[Expected]) -> None:
+        for one in expected:
+            self.report.rows[name] += 1
+            if one.unsure:
+                self.report.unjudged[name, one.unsure] += 1
+            elif one.rejected is not None:
+                self.report.rejected[name, one.rejected.reason] += 1
+
+
+def without_row(table: Checked | None, suspects: Suspects) -> Suspects:
+    """Those of the records that are no rows now."""
+    rows = _read(table, suspects)
+    return {name: key for name, key in suspects.items() if name not in rows}
+
+
+def _read(table: Checked | None, suspects: Suspects) -> dict[str, DbRow]:
+    """The rows there are of these records. A record that merely claims the key of a row is none."""
+    keys = sorted({key for key in suspects.values() if key is not None})
+    rows = table.rows.read(keys) if table is not None and keys else []
+    return {table.expecting.name_of(row): row for row in rows} if table is not None else {}
+
+
+def _version(row: DbRow | None) -> str | None:
+    return None if row is None else row.version
+
+
+def _tells(look: Look, finding: Finding, is_row: bool) -> bool:
+    match look:
+        case "rows":
+            return is_row
+        case "grants":
+            return finding.of_grant
+        case "index":
+            return finding.kind == "extra"

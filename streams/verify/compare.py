@@ -110,10 +110,18 @@ def _why_not(rejected: Rejected | None) -> str:
 def _differing(expected: Expected, held: tuple[Row, ...], vectors: Mapping[str, Vector] | None) -> list[str]:
     """Names of what differs."""
     rows = expected.rows or ()
-    wrong = {name for want, have in zip(rows, held, strict=False) for name in _SHOWN
-             if getattr(want, name) != getattr(have, name)}
-    wrong |= {name for want, have in zip(rows, held, strict=False) for name in ("key", "metadata")
-              if not _same_json(getattr(want, name), getattr(have, name))}
+    wrong = {
+        name
+        for want, have in zip(rows, held, strict=False)
+        for name in _SHOWN
+        if getattr(want, name) != getattr(have, name)
+    }
+    wrong |= {
+        name
+        for want, have in zip(rows, held, strict=False)
+        for name in ("key", "metadata")
+        if not _same_json(getattr(want, name), getattr(have, name))
+    }
     if len(rows) != len(held):
         wrong.add("number of chunks")
     if any(want.event_ms not in (UNKNOWN_MS, have.event_ms) for want, have in zip(rows, held, strict=False)):

@@ -14,7 +14,6 @@ from index.store import Held, Row
 from schemas.change import Change, Origin, record_id
 from schemas.errors import Rejected
 from schemas.label import Label
-from schemas.position import START, Position
 from schemas.relation import Grant
 from streams.decode import RawEvent
 from streams.draft import Passages, draft
@@ -22,11 +21,6 @@ from streams.intake import Table, Taken, take
 from streams.verify.rows import DbRow
 from streams.verify.unsure import Unsure
 from streams.verify.values import Kind, to_json
-
-def lsn_of(position: Position) -> int:
-    """The LSN in a position of PostgreSQL."""
-    return int(position[:16], 16)
-
 
 UNKNOWN_MS = -1
 """Stands for a commit time that the database does not tell; what is made of it is not compared."""
@@ -62,18 +56,22 @@ class Expecting:
         self._passages = passages
         self._limit = limit
 
-    def of(self, row: DbRow, position: Position = START, commit_ms: int = UNKNOWN_MS) -> Expected:
-        """What is expected of a row. `position` and `commit_ms` date it, for a repair."""
+    def of(self, row: DbRow, commit_ms: int = UNKNOWN_MS) -> Expected:
+        """What is expected of a row. Its position is none of the source; `commit_ms` dates it."""
+        name = self.name_of(row)
         try:
-            key = {column: self._json(column, row) for column in self.table.contract.key}
-        except Unsure as unsure:
-            return Expected("", unsure=str(unsure))
-        name = record_id(self.table.source, self.table.name, key, list(self.table.contract.key))
-        try:
-            values = {column: self._json(column, row) for column in row.values if column in self._kinds}
+            key, values = self._key(row), {c: self._json(c, row) for c in row.values if c in self._kinds}
         except Unsure as unsure:
             return Expected(name, unsure=str(unsure))
-        return self._judged(name, take(self._event(key, values, position, commit_ms), {self._topic: self.table}, self._limit))
+        event = self._event(key, values, commit_ms)
+        return self._judged(name, take(event, {self._topic: self.table}, self._limit))
+
+    def name_of(self, row: DbRow) -> str:
+        """The record id of a row; of one whose key cannot be told for sure, one that no record has."""
+        try:
+            return record_id(self.table.source, self.table.name, self._key(row), list(self.table.contract.key))
+        except Unsure:
+            return f"{self.table.source}/{self.table.name}/?{row.key}"
 
     def _judged(self, name: str, taken: Taken) -> Expected:
         change, rejected = taken.change, taken.rejected
@@ -88,40 +86,37 @@ class Expecting:
             return Expected(name, change, None, (), taken.label, taken.grant, error)
         return Expected(name, change, drafted.rows, drafted.texts, taken.label, taken.grant, rejected)
 
+    def _key(self, row: DbRow) -> dict[str, Any]:
+        return {column: self._json(column, row) for column in self.table.contract.key}
+
     def _json(self, column: str, row: DbRow) -> Any:
         if column not in self._kinds:
             raise Unsure(f"the connector does not send column {column!r}, whose type it does not know")
         return to_json(self._kinds[column], row.values[column])
 
-    def _event(self, key: Mapping[str, Any], values: Mapping[str, Any], position: Position, commit_ms: int) -> RawEvent:
+    def _event(self, key: Mapping[str, Any], values: Mapping[str, Any], commit_ms: int) -> RawEvent:
         """The message that the connector would write for the row if it were updated now."""
         schema, _, name = self.table.name.partition(".")
-        source = {"connector": "postgresql", "schema": schema, "table": name, "ts_ms": commit_ms}
-        source["lsn"] = lsn_of(position)
+        source = {"connector": "postgresql", "schema": schema, "table": name, "lsn": 0, "ts_ms": commit_ms}
         value = {"op": "u", "before": None, "after": values, "source": source}
         nowhere = Origin(topic=self._topic, partition=-1, offset=-1)
         return RawEvent(nowhere, orjson.dumps(key), orjson.dumps(value))
 
-    def key_of(self, values: Mapping[str, Any]) -> tuple[str, ...] | None:
-        """A key as the index holds it, as text that PostgreSQL reads; None where it is no key of this table."""
-        if values.keys() != set(self.table.contract.key):
+    def key_in(self, name: str) -> tuple[str, ...] | None:
+        """The key within a record id of this table, as text that PostgreSQL reads; None where there is none."""
+        columns, parts = self.table.contract.key, [unquote(part) for part in name.rpartition("/")[2].split(",")]
+        if len(parts) != len(columns):
             return None
-        found = [self._key_text(column, values[column]) for column in self.table.contract.key]
+        found = [self._key_text(column, part) for column, part in zip(columns, parts, strict=True)]
         return None if None in found else tuple(text for text in found if text is not None)
 
-    def key_in(self, name: str) -> tuple[str, ...] | None:
-        """The key within a record id of this table; None where there is none."""
-        parts = [unquote(part) for part in name.rpartition("/")[2].split(",")]
-        columns = self.table.contract.key
-        return self.key_of(dict(zip(columns, parts, strict=True))) if len(parts) == len(columns) else None
-
-    def _key_text(self, column: str, value: Any) -> str | None:
+    def _key_text(self, column: str, text: str) -> str | None:
         kind = self._kinds.get(column)
-        if kind is None or kind.array or isinstance(value, dict | list | None) or "\0" in str(value):
+        if kind is None or kind.array or "\0" in text:
             return None
         if kind.name == "bytea":
             try:
-                return "\\x" + b64decode(str(value), validate=True).hex()
+                return "\\x" + b64decode(text, validate=True).hex()
             except ValueError:
                 return None
-        return str(value).removesuffix("Z") if kind.name in ("date", "time", "timestamp") else str(value)
+        return text.removesuffix("Z") if kind.name in ("date", "time", "timestamp") else text

@@ -33,7 +33,9 @@ class Topic:
     def new(self, model: type[M]) -> Iterator[M]:
         """What has come since, up to the topic's end now. What cannot be read is left out. Raises Unavailable."""
         place = (self._name, 0)
-        begin, end = (read([self._name]).get(place, 0) for read in (self._offsets.begin_offsets, self._offsets.end_offsets))
+        begin, end = (
+            read([self._name]).get(place, 0) for read in (self._offsets.begin_offsets, self._offsets.end_offsets)
+        )
         start, self._next = max(begin, self._next), end
         for message in self._kafka.read_partition(self._name, 0, start, end):
             try:

@@ -66,13 +66,19 @@ class Report:
         """For people."""
         counts = Table("table", "rows", "kind", "found", "left", title=f"{self.source}: the index against the database")
         for table in sorted({*self.rows, *(table for table, _ in self.found)}):
-            kinds = [kind for kind in KINDS if self.found[table, kind]]
+            kinds: list[Kind | None] = [kind for kind in KINDS if self.found[table, kind]]
             for kind in kinds or [None]:
-                found, left = (("—", "—") if kind is None else (str(self.found[table, kind]), str(self.left[table, kind])))
+                found, left = (
+                    ("—", "—") if kind is None else (str(self.found[table, kind]), str(self.left[table, kind]))
+                )
                 counts.add_row(table, str(self.rows[table]), kind or "[green]no difference[/]", found, left)
-        notes = [Text(f"{n} rows of {table} are rejected by the stream job ({why}): see freshline dead-letters list")
-                 for (table, why), n in sorted(self.rejected.items())]
-        notes += [Text(f"{n} rows of {table} could not be judged: {why}") for (table, why), n in sorted(self.unjudged.items())]
+        notes = [
+            Text(f"{n} rows of {table} are rejected by the stream job ({why}): see freshline dead-letters list")
+            for (table, why), n in sorted(self.rejected.items())
+        ]
+        notes += [
+            Text(f"{n} rows of {table} could not be judged: {why}") for (table, why), n in sorted(self.unjudged.items())
+        ]
         notes += [Text(f"{f.kind}: {f.record_id}: {f.detail}") for f in self.examples]
         return Group(counts, *notes)
 

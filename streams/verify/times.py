@@ -15,7 +15,7 @@ _DAY = 86_400_000_000
 
 def iso_date(text: str) -> str:
     """`2026-11-23Z`. Raises Unsure for infinity and before Christ: there snapshot and stream differ."""
-    if text.endswith("infinity") or text.endswith("BC"):
+    if text.endswith(("infinity", "BC")):
         raise Unsure(f"the date {text} is written differently by snapshot and stream")
     return _year(text) + "Z"
 

@@ -1,6 +1,6 @@
 """What a database value becomes in Debezium's JSON, from PostgreSQL's text of it. Pure.
 
-Learnt from real events of every type, of snapshot and stream (tests/data/debezium/values.json). The text must be
+Learnt from real events of every type, of snapshot and stream: tests/data/postgres_values.jsonl. The text must be
 written with `SESSION` in force. Debezium options that would make other JSON of a type are named in `NEEDED`.
 """
 
@@ -37,10 +37,6 @@ NEEDED: Final[Mapping[str, tuple[str, str, str]]] = {
 }
 """Type -> the option that decides its JSON, the value of it that is known here, and Debezium's default."""
 
-_TEXT = (
-    "text varchar bpchar citext uuid json jsonb xml inet cidr macaddr macaddr8 ltree tsvector char "
-    "int4range int8range numrange tsrange tstzrange daterange"
-).split()
 SMALLEST_REAL = 1.2e-38
 _NUMBERS = {"NaN": "NAN", "Infinity": "POSITIVE_INFINITY", "-Infinity": "NEGATIVE_INFINITY"}
 
@@ -61,9 +57,10 @@ class Kind:
     @property
     def captured(self) -> bool:
         """Whether Debezium sends such a column at all; it leaves out types it does not know."""
+        known = self.enum or self.name in _CONVERTERS or self.name in _BY_MODIFIER
         if self.array:
-            return not self.domain_array and (self.enum or self.name in _CONVERTERS) and self.name not in _NO_ARRAY
-        return self.enum or self.name in _CONVERTERS or self.name in _UNSURE
+            return known and not self.domain_array and self.name not in _NO_ARRAY
+        return known or self.name in _UNSURE
 
 
 def to_json(kind: Kind, value: Value) -> Any:
@@ -80,7 +77,10 @@ def to_json(kind: Kind, value: Value) -> Any:
 
 
 def _scalar(kind: Kind, text: str) -> Any:
-    return text if kind.enum else _CONVERTERS[kind.name](kind, text)
+    if kind.enum:
+        return text
+    by_modifier = _BY_MODIFIER.get(kind.name)
+    return by_modifier(text, kind.modifier) if by_modifier else _CONVERTERS[kind.name](text)
 
 
 def _number(text: str) -> Any:
@@ -90,43 +90,49 @@ def _number(text: str) -> Any:
     return value if abs(value) != float("inf") else ("Infinity" if value > 0 else "-Infinity")
 
 
-def _real(kind: Kind, text: str) -> Any:
+def _real(text: str) -> Any:
     if 0 < abs(float(text)) < SMALLEST_REAL:
         raise Unsure("the smallest values of real have more digits in some versions of Java")
     return _number(text)
 
 
-def _decimal(kind: Kind, text: str) -> str:
-    if kind.modifier >= 4 and (kind.modifier - 4) & 0x400:
+def _decimal(text: str, modifier: int) -> str:
+    if modifier >= 4 and (modifier - 4) & 0x400:
         raise Unsure("values of numeric with a negative scale are not compared")
     return _NUMBERS.get(text, text)
 
 
-def _bits(kind: Kind, text: str) -> bool | str:
+def _bits(text: str, modifier: int) -> bool | str:
     """One bit is a boolean; more are bytes, the last bit first, without zero bytes at the end."""
-    if kind.modifier == 1:
+    if modifier == 1:
         return text == "1"
     number = int(text or "0", 2)
     return b64encode(number.to_bytes((number.bit_length() + 7) // 8, "little")).decode()
 
 
-_CONVERTERS: dict[str, Callable[[Kind, str], Any]] = {
-    **dict.fromkeys(_TEXT, lambda kind, text: text),
-    **dict.fromkeys(("int2", "int4", "int8", "oid"), lambda kind, text: int(text)),
+_STRINGS = ("text", "varchar", "bpchar", "char", "citext", "uuid", "json", "jsonb", "xml", "ltree", "tsvector")
+_RANGES = ("int4range", "int8range", "numrange", "tsrange", "tstzrange", "daterange")
+_ADDRESSES = ("inet", "cidr", "macaddr", "macaddr8")
+_CONVERTERS: dict[str, Callable[[str], Any]] = {
+    **dict.fromkeys((*_STRINGS, *_RANGES, *_ADDRESSES), str),
+    **dict.fromkeys(("int2", "int4", "int8", "oid"), int),
     "float4": _real,
-    "float8": lambda kind, text: _number(text),
-    **dict.fromkeys(("bit", "varbit"), _bits),
-    "bool": lambda kind, text: text in ("t", "true"),
+    "float8": _number,
+    "bool": lambda text: text in ("t", "true"),
+    "money": lambda text: re.sub(r"[^\d.-]", "", text),
+    "bytea": lambda text: b64encode(bytes.fromhex(text.removeprefix("\\x"))).decode(),
+    "hstore": hstore_json,
+    "date": iso_date,
+    "time": iso_time,
+    "timetz": iso_timetz,
+    "timestamp": iso_timestamp,
+    "interval": microseconds,
+}
+_BY_MODIFIER: dict[str, Callable[[str, int], Any]] = {
     "numeric": _decimal,
-    "money": lambda kind, text: re.sub(r"[^\d.-]", "", text),
-    "bytea": lambda kind, text: b64encode(bytes.fromhex(text.removeprefix("\\x"))).decode(),
-    "hstore": lambda kind, text: hstore_json(text),
-    "date": lambda kind, text: iso_date(text),
-    "time": lambda kind, text: iso_time(text),
-    "timetz": lambda kind, text: iso_timetz(text),
-    "timestamp": lambda kind, text: iso_timestamp(text),
-    "timestamptz": lambda kind, text: iso_timestamptz(text, kind.modifier),
-    "interval": lambda kind, text: microseconds(text),
+    "bit": _bits,
+    "varbit": _bits,
+    "timestamptz": iso_timestamptz,
 }
 _NO_ARRAY = frozenset({"varbit", "interval", "money", "xml"})
 _UNSURE = frozenset({"name", "point", "geometry", "geography", "vector", "halfvec", "sparsevec"})

@@ -4,12 +4,15 @@ import itertools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Protocol
+from urllib.parse import quote
 
 import numpy as np
 import pytest
 
-from index.store import ChunkStore, Held, Row, Vector, Version
+from index.store import ChunkAudit, ChunkStore, Held, Mark, Row, Vector, Version
 from schemas.access import AccessFilter
+from schemas.change import table_id
 from schemas.label import LabelId
 from schemas.position import NOWHERE, Position
 
@@ -51,7 +54,7 @@ def direction(seed: int) -> Vector:
 
 def version(source: str, name: str, position: int, texts: Sequence[str], label: int = 1, before: int = 0) -> Version:
     """Record `name` at a position: a chunk a text (none = deleted), its vector made of the text's length."""
-    record_id = f"{source}/t/{name}"
+    record_id = f"{table_id(source, 's.t')}/{name}"
     rows = tuple(
         Row(
             record_id=record_id,
@@ -76,8 +79,19 @@ def version(source: str, name: str, position: int, texts: Sequence[str], label: 
     return Version(record_id, at(position), rows, before)
 
 
+def elsewhere(written: Version, source: str, table: str) -> Version:
+    """The same version of a record of that name in another table or source."""
+    record_id = f"{table_id(source, table)}/{written.record_id.rpartition('/')[2]}"
+    rows = tuple(replace(row, record_id=record_id, source=source, table=table) for row in written.rows)
+    return replace(written, record_id=record_id, rows=rows)
+
+
 def access(source: str, *labels: int) -> AccessFilter:
     return AccessFilter(frozenset(map(LabelId, labels or (1,))), frozenset({source}))
+
+
+class Store(ChunkStore, ChunkAudit, Protocol):
+    """All that is promised."""
 
 
 class StoreContract:
@@ -106,9 +120,9 @@ class StoreContract:
     ) -> None:
         assert store.held([]) == {}
         store.write([version(source, "known", 5, ["a"])])
-        answer = store.held([f"{source}/t/known", f"{source}/t/unknown"])
+        answer = store.held([f"{source}/s.t/known", f"{source}/s.t/unknown"])
         assert [len(held.rows) for held in answer.values()] == [1, 0]
-        assert answer[f"{source}/t/unknown"] == Held(NOWHERE, ())
+        assert answer[f"{source}/s.t/unknown"] == Held(NOWHERE, ())
 
     def test_rows_come_back_whole_in_order_and_with_the_very_same_vectors(self, store: ChunkStore, source: str) -> None:
         written = version(source, "r", 5, [f"text {n:03}" + "x" * n for n in range(25)], label=2**63 - 1)
@@ -162,6 +176,81 @@ class StoreContract:
             *(("stays", chunk) for chunk in range(3)),
         ]
         assert store.count(source) == 4
+
+    def test_a_truncate_takes_every_older_record_of_its_table_with_all_its_chunks(
+        self, store: ChunkStore, source: str
+    ) -> None:
+        store.write([version(source, "old", 4, ["a", "bb", "ccc"]), version(source, "gone", 3, [])])
+        store.write([version(source, "same", 6, ["a"]), version(source, "newer", 7, ["a", "bb"])])
+        store.truncate(source, "s.t", at(6))
+        assert self.found(store, source) == [("newer", 0), ("newer", 1), ("same", 0)]
+        assert store.count(source) == 2
+
+    def test_after_a_truncate_every_record_of_its_table_stands_there_at_least(
+        self, store: ChunkStore, source: str
+    ) -> None:
+        written = [version(source, "old", 4, ["a"]), version(source, "gone", 3, []), version(source, "late", 8, [])]
+        newer = version(source, "newer", 7, ["a"])
+        store.write([*written, newer])
+        store.truncate(source, "s.t", at(6))
+        names = [*(v.record_id for v in written), newer.record_id, version(source, "never seen", 1, []).record_id]
+        assert [store.held([name])[name] for name in names] == [
+            Held(at(6), ()),
+            Held(at(6), ()),
+            Held(at(8), ()),
+            Held(at(7), newer.rows),
+            Held(at(6), ()),
+        ]
+        assert [held.position for held in store.held(names).values()] == [at(6), at(6), at(8), at(7), at(6)]
+
+    def test_truncating_again_or_earlier_changes_nothing_and_later_takes_more(
+        self, store: ChunkStore, source: str
+    ) -> None:
+        kept = version(source, "kept", 7, ["a"])
+        store.write([kept])
+        for position in (6, 6, 2):
+            store.truncate(source, "s.t", at(position))
+            assert self.held(store, kept) == Held(at(7), kept.rows)
+            assert self.held(store, version(source, "other", 1, [])) == Held(at(6), ())
+        store.truncate(source, "s.t", at(8))
+        assert self.held(store, kept) == Held(at(8), ())
+        assert store.count(source) == 0
+
+    def test_a_record_written_after_a_truncate_is_there_whole(self, store: ChunkStore, source: str) -> None:
+        store.write([version(source, "r", 4, ["a", "bb", "ccc"])])
+        store.truncate(source, "s.t", at(6))
+        again = version(source, "r", 7, ["again"])
+        assert self.replaced(store, again) == Held(at(7), again.rows)
+        assert self.found(store, source) == [("r", 0)]
+
+    def test_a_truncate_touches_no_other_table_and_no_other_source(self, store: ChunkStore, source: str) -> None:
+        others = [
+            elsewhere(version(source, "other", 1, ["a"]), source, "s.t2"),
+            elsewhere(version(source, "other", 1, ["a"]), source, "t"),
+            elsewhere(version(source, "other", 1, ["a"]), source + "_other", "s.t"),
+        ]
+        store.write([*others, version(source, "r", 1, ["a"])])
+        store.truncate(source, "s.t", at(6))
+        assert [self.held(store, other) for other in others] == [Held(at(1), other.rows) for other in others]
+        assert store.count(source) == 2
+
+    @pytest.mark.parametrize("name", ODD_NAMES, ids=repr)
+    def test_any_table_and_any_record_name_can_be_truncated_and_names_no_other(
+        self, store: ChunkStore, source: str, name: str
+    ) -> None:
+        odd = elsewhere(version(source, "r", 1, ["a", "bb"]), source, f"s.{name}")
+        named = version(source, quote(name, safe=""), 1, ["a"])
+        store.write([odd, named])
+        store.truncate(source, f"s.{name}", at(6))
+        assert self.held(store, odd) == Held(at(6), ())
+        assert self.held(store, named) == Held(at(1), named.rows)
+        store.truncate(source, "s.t", at(5))
+        assert self.held(store, named) == Held(at(5), ())
+
+    def test_many_records_are_truncated_at_once(self, store: ChunkStore, source: str) -> None:
+        store.write([version(source, str(n), 1 + n % 2, ["a", "bb"]) for n in range(600)])
+        store.truncate(source, "s.t", at(2))
+        assert (store.count(source), len(self.found(store, source))) == (300, 600)
 
     def test_writing_nothing_is_nothing(self, store: ChunkStore, source: str) -> None:
         store.write([])
@@ -237,6 +326,24 @@ class StoreContract:
         assert [held[v.record_id].chunks for v in versions] == [2] * 600
         store.write([version(source, str(n), 2, [], before=2) for n in range(600)])
         assert (store.count(source), self.found(store, source)) == (0, [])
+
+    def test_marks_tell_of_every_chunk_of_a_source_in_order(self, store: Store, source: str) -> None:
+        store.write([version(source, str(n), 1, ["a"] * (n % 3)) for n in range(300)])
+        store.write([version(source + "_other", "r", 1, ["a"])])
+        marks = [mark for page in store.marks(source) for mark in page]
+        ids = [mark.chunk_id for mark in marks]
+        assert ids == sorted(f"{source}/s.t/{n}#{chunk}" for n in range(300) for chunk in range(n % 3))
+        assert [mark for page in store.marks(source, "s.t") for mark in page] == marks
+        assert not [mark for page in store.marks(source, "s.other") for mark in page]
+        (mark,) = (mark for page in store.marks(source + "_other") for mark in page)
+        assert mark == Mark(f"{source}_other/s.t/r#0", f"{source}_other/s.t/r", "s.t", '{"id": 1}', at(1), 0, 1)
+
+    def test_where_every_chunk_has_its_head_there_are_no_strays(self, store: Store, source: str) -> None:
+        written = version(source, "r", 1, ["a", "b"])
+        store.write([written])
+        assert store.strays([written.record_id, "another"]) == {}
+        store.sweep([written.record_id, "another"])
+        assert self.held(store, written) == Held(at(1), written.rows)
 
     def test_threads_may_write_and_read_at_once(self, store: ChunkStore, source: str) -> None:
         def work(worker: int) -> None:

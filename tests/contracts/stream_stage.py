@@ -16,6 +16,7 @@ from streams.send import Message
 
 RECORDED = Path(__file__).parents[1] / "data" / "debezium"
 TOPIC = "helpdesk.helpdesk.tickets"
+Headers = tuple[tuple[str, bytes], ...]
 MEMBERS_TOPIC = "helpdesk.helpdesk.members"
 
 CONTRACT = Contract.model_validate(
@@ -122,15 +123,20 @@ class RawTopic:
         self.partitions: list[list[RawEvent]] = [[] for _ in range(partitions)]
         self.looked_up: list[Origin] = []
 
-    def append(self, key: Any, value: Any, partition: int = 0) -> RawEvent:
+    def append(self, key: Any, value: Any, partition: int = 0, headers: Headers = ()) -> RawEvent:
         messages = self.partitions[partition]
         origin = Origin(topic=self.topic, partition=partition, offset=len(messages))
-        messages.append(RawEvent(origin, *(None if part is None else _bytes(part) for part in (key, value))))
+        messages.append(RawEvent(origin, *(None if part is None else _bytes(part) for part in (key, value)), headers))
         return messages[-1]
 
     def before(self, origin: Origin) -> Iterator[RawEvent]:
         self.looked_up.append(origin)
         yield from reversed(self.partitions[origin.partition][: origin.offset])
+
+    def of_key(self, topic: str, key: bytes) -> Iterator[RawEvent]:
+        assert topic == self.topic
+        holding = (messages for messages in self.partitions if any(raw.key == key for raw in messages))
+        yield from reversed(next(holding, []))
 
 
 def recorded() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -156,6 +162,10 @@ def upsert(name: str, at: int, text: str = "a text", label: int = 7, **changed: 
 
 def delete(name: str, at: int) -> Change:
     return Change(**_common(name, at), op="delete")
+
+
+def relabel(name: str, at: int, label: int) -> Change:
+    return Change(**_common(name, at), op="relabel", label=LabelId(label))
 
 
 def truncate(at: int) -> Change:

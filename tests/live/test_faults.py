@@ -79,7 +79,7 @@ def shown(question: Callable[[str], Answer], ticket: int, body: str) -> bool | N
 
 def letters(settings: Settings) -> list[DeadLetter]:
     kafka = KafkaAdmin(settings.kafka)
-    return [DeadLetter.model_validate_json(m.value() or b"") for m in kafka.read(DEAD_LETTERS)]
+    return [DeadLetter.model_validate_json(value) for m in kafka.read(DEAD_LETTERS) if (value := m.value()) is not None]
 
 
 def send(settings: Settings, topic: str, key: bytes | None, value: bytes) -> tuple[int, int]:
@@ -143,6 +143,29 @@ def test_a_text_over_the_limit_keeps_its_last_good_version(
     assert [h.text for h in question("bridle being repaired").hits if h.record_id == name] == [
         "The bridle is being repaired."
     ]
+
+
+def test_a_revocation_holds_although_the_new_content_of_its_row_is_rejected(
+    settings: Settings, company: psycopg.Connection[Any], ticket: int, question: Callable[[str], Answer]
+) -> None:
+    rewrite(company, ticket, "The halter is green.")
+    within("the first version", lambda: shown(question, ticket, "The halter is green."))
+    company.execute(
+        "UPDATE helpdesk.tickets SET body = %s, team_id = 12, updated_at = now() WHERE id = %s",
+        ["The halter is being dyed. " * 10_000, ticket],
+    )
+    within("the hit to go", lambda: None if shown(question, ticket, "The halter is green.") else True)
+
+
+def test_a_row_too_large_for_any_message_of_ours_is_a_dead_letter_and_the_stream_goes_on(
+    settings: Settings, company: psycopg.Connection[Any], ticket: int, question: Callable[[str], Answer]
+) -> None:
+    company.execute("UPDATE helpdesk.tickets SET owner_email = repeat('x', 9000000) WHERE id = %s", [ticket])
+    key = json.dumps({"id": ticket}, separators=(",", ":")).encode()
+    letter = within("the dead letter", lambda: next((x for x in letters(settings) if x.key == key), None))
+    assert (letter.reason, letter.left_out, letter.value) == ("no_permission", True, None)
+    company.execute("UPDATE helpdesk.tickets SET owner_email = NULL, body = 'Small again.' WHERE id = %s", [ticket])
+    within("the next version", lambda: shown(question, ticket, "Small again."))
 
 
 def test_a_killed_worker_is_replaced_and_loses_nothing(

@@ -134,7 +134,7 @@ def test_an_index_from_before_there_were_generations_becomes_the_first(
     assert generations.live() is None
     assert generations.first(OTHER) == Generation(1, SPEC)
     assert store(server).count("s") == 1
-    assert store(server).held(["s/t/gone"])["s/t/gone"].position == version("s", "gone", 3, []).position
+    assert store(server).held(["s/s.t/gone"])["s/s.t/gone"].position == version("s", "gone", 3, []).position
 
 
 def test_running_searches_see_one_generation_or_the_other_and_never_fail_while_the_alias_turns(

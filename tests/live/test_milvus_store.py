@@ -146,6 +146,20 @@ class TestMilvusStore(StoreContract):
         with pytest.raises(Rejected):
             store.write([version(source, "x" * 3000, 1, [])])
 
+    def test_chunks_that_no_head_tells_of_are_told_apart_and_swept_away(self, store: MilvusStore, source: str) -> None:
+        whole, headless = version(source, "whole", 1, ["a", "b"]), version(source, "headless", 1, ["a", "b", "c"])
+        store.write([whole, headless])
+        store._delete([headless.rows[0].chunk_id])
+        stray = replace(whole.rows[0], chunk=7)
+        store._upsert([stray])
+        strays = store.strays([whole.record_id, headless.record_id])
+        assert {name: sorted(mark.chunk for mark in marks) for name, marks in strays.items()} == {
+            whole.record_id: [7],
+            headless.record_id: [1, 2],
+        }
+        store.sweep([whole.record_id, headless.record_id])
+        assert [mark.chunk_id for page in store.marks(source) for mark in page] == [r.chunk_id for r in whole.rows]
+
     def test_the_largest_rows_fit_in_a_write(self, store: MilvusStore, source: str) -> None:
         """A batch over gRPC's limit of a message would be refused for ever."""
         wide = "x" * 65_535

@@ -15,6 +15,7 @@ from connectors.connect_api import ConnectApi, ConnectorFailed
 from connectors.kafka_admin import KafkaAdmin, TopicSpec
 from connectors.kafka_offsets import KafkaOffsets
 from connectors.load import load
+from connectors.remove import find_capture, remove
 from connectors.status import SourceReport, status
 from connectors.validate import validate
 from schemas.contract import Contract
@@ -24,6 +25,7 @@ from schemas.settings import Settings
 pytestmark = pytest.mark.live
 
 SOURCE = "sources_live"
+NAME = f"freshline_{SOURCE}"
 NOWHERE = "127.0.0.1:1"
 CONTRACT = f"""\
 source: {SOURCE}
@@ -99,28 +101,51 @@ def test_the_sample_sources_have_no_mistakes(settings: Settings, company: psycop
 def test_mistakes_in_files_database_and_connect_are_reported_all_at_once(
     write_source: WriteSource, orders: psycopg.Connection[Any]
 ) -> None:
+    orders.execute(f"CREATE TABLE {SOURCE}.members (id bigint, team text)")
+    grants = '{tenant: "t", object: "o:{team}", relation: m, subject: "u:{mail}"}'
     broken = write_source(
         {
-            "key: [id]": "key: [id, tenant]",
+            "key: [id]": "key: [id, tenant]\n    titel: x\n    mask: [note]",
             "event_time: updated_at": "event_time: note",
             'text: "{note}"': 'text: "{note} {color}"',
             "source: sources_live": "source: sources_live\nfreshness: {slo: soon}",
+            "tables:": f"tables:\n  {SOURCE}.members:\n    key: team\n    relation: {grants}\n"
+            f"  {SOURCE}.order:\n    key: [id]",
         },
-        {"database.password": "hunter2", "snapshot.mode": "sometimes"},
+        {
+            "database.password": "hunter2",
+            "heartbeat.action.query": f"SELECT pg_logical_emit_message(false, 'freshline.{SOURCE}s', '')",
+            "heartbeat.interval.ms": "0",
+            "message.prefix.include.list": "outbox",
+            "snapshot.mode": "sometimes",
+            "tombstones.on.delete": "false",
+        },
     )
     found = validate(broken.sources, broken, online=True)
-    assert [(m.file.name, m.line, m.where.removeprefix(f"tables.{SOURCE}."), m.todo) for m in found] == [
-        (
-            "live.debezium.json",
-            _line(broken, "database.password"),
-            "database.password",
-            "refer to it: ${env:NAME} or ${file:/path:key}, and change the secret that was written here",
-        ),
-        ("live.debezium.json", _line(broken, "snapshot.mode"), "snapshot.mode", "correct it"),
-        ("live.yaml", 2, "freshness.slo", "change it accordingly"),
-        ("live.yaml", 6, "orders.key", "write [id]"),
-        ("live.yaml", 7, "orders.event_time", "name a timestamp, date or integer column"),
-        ("live.yaml", 8, "orders", "did you mean 'colour'?"),
+    options = [m for m in found if m.file.suffix == ".json"]
+    assert [m.line for m in options] == [_line(broken, m.where) for m in options]
+    assert sorted((m.where, m.what.split(",")[0]) for m in options) == [
+        ("database.password", "holds a secret in clear text"),
+        ("heartbeat.action.query", "the beat is not transactional"),
+        ("heartbeat.action.query", f"the prefix 'freshline.{SOURCE}s' is not this source's own"),
+        ("heartbeat.interval.ms", "there are no heartbeats"),
+        ("message.prefix.include.list", "leaves out the beat"),
+        ("snapshot.mode", "The 'snapshot.mode' value is invalid: Value must be one of always"),
+        ("tombstones.on.delete", "is 'false'"),
+    ]
+    told = [(m.line, m.where.removeprefix(f"tables.{SOURCE}."), m.todo) for m in found if m.file.suffix == ".yaml"]
+    assert told == [
+        (2, "freshness.slo", "change it accordingly"),
+        (6, "members.key", "write a list, as [a, b]"),
+        (6, "members.key", "give it one"),
+        (7, "members", "columns are id, team"),
+        (8, "order", "change it accordingly"),
+        (8, "order", f"did you mean '{SOURCE}.orders'?"),
+        (10, "orders", "change it accordingly"),
+        (11, "orders.key", "write [id]"),
+        (12, "orders.titel", "did you mean 'title'?"),
+        (14, "orders.event_time", "name a timestamp, date or integer column"),
+        (15, "orders", "did you mean 'colour'?"),
     ]
     assert "hunter2" not in "\n".join(map(str, found))
 
@@ -150,7 +175,7 @@ def test_the_database_tells_columns_key_and_rows(settings: Settings, orders: psy
 def test_a_source_is_applied_once_captured_and_reported(write_source: WriteSource, clean: KafkaAdmin) -> None:
     mine = write_source()
     contracts = load(mine.sources)
-    [before] = status(contracts, mine)
+    [before] = status(contracts, mine).sources
     assert (before.connector.state, before.snapshot.state) == ("ABSENT", "waiting")
 
     applied = apply(contracts, mine, lambda line: None)
@@ -190,17 +215,38 @@ def test_a_changed_option_updates_the_connector_and_a_paused_one_is_resumed(
     assert found.running
 
 
+def test_a_source_without_contract_is_removed_with_its_slot_and_publication(
+    write_source: WriteSource, clean: KafkaAdmin, settings: Settings, orders: psycopg.Connection[Any]
+) -> None:
+    mine = write_source()
+    apply(load(mine.sources), mine, lambda line: None)
+    steps = [(step.name, step.action) for step in make_plan(load(settings.sources), settings).steps]
+    assert (SOURCE, "remove") in steps
+    away = settings.model_copy(update={"pg_port": 1})
+    [undone] = remove(find_capture(SOURCE, away), away, lambda line: None)
+    assert undone.endswith(f"pg_drop_replication_slot('{NAME}'); DROP PUBLICATION IF EXISTS {NAME};")
+    lines: list[str] = []
+    assert remove(find_capture(SOURCE, settings), settings, lines.append) == []
+    assert lines[1:] == [f"replication slot {NAME}: dropped", f"publication {NAME}: dropped"]
+    left = "SELECT slot_name FROM pg_replication_slots UNION SELECT pubname FROM pg_publication"
+    assert (NAME,) not in orders.execute(left).fetchall()
+    with ConnectApi(settings.connect_url) as connect:
+        assert SOURCE not in connect.names()
+    apply(load(mine.sources), mine, lambda line: None)
+    _wait(lambda: status(load(mine.sources), mine).sources[0].snapshot.rows_read == 6)
+
+
 def test_a_connector_that_fails_is_told_with_its_reason(write_source: WriteSource, clean: KafkaAdmin) -> None:
     mine = write_source(options={"publication.autocreate.mode": "disabled"})
     with pytest.raises(ConnectorFailed, match=r"[Pp]ublication"):
         apply(load(mine.sources), mine, lambda line: None, wait_seconds=WAIT_SECONDS)
-    [report] = status(load(mine.sources), mine)
+    [report] = status(load(mine.sources), mine).sources
     assert report.connector.failed
     assert "ublication" in report.connector.errors[0]
 
     repaired = write_source()
     apply(load(repaired.sources), repaired, lambda line: None)
-    [report] = status(load(repaired.sources), repaired)
+    [report] = status(load(repaired.sources), repaired).sources
     assert report.connector.running
 
 
@@ -241,7 +287,7 @@ def test_a_refused_topic_is_misconfigured_in_kafkas_words(clean: KafkaAdmin) -> 
 def test_status_names_what_is_away_and_still_tells_the_rest(settings: Settings, write_source: WriteSource) -> None:
     mine = write_source()
     away = mine.model_copy(update={"connect_url": f"http://{NOWHERE}", "pg_port": 1})
-    [report] = status(load(mine.sources), away)
+    [report] = status(load(mine.sources), away).sources
     assert report.connector.state == "UNREACHABLE"
     assert report.snapshot.rows_expected is None
 
@@ -249,7 +295,9 @@ def test_status_names_what_is_away_and_still_tells_the_rest(settings: Settings, 
 @pytest.mark.parametrize(
     ("part", "field"), [("Kafka", "kafka"), ("Kafka Connect", "connect_url"), ("PostgreSQL", "pg_port")]
 )
-def test_what_is_away_is_unavailable_within_its_time(write_source: WriteSource, part: str, field: str) -> None:
+def test_what_is_away_is_unavailable_within_its_time(
+    write_source: WriteSource, orders: psycopg.Connection[Any], part: str, field: str
+) -> None:
     value = {"kafka": NOWHERE, "connect_url": f"http://{NOWHERE}", "pg_port": 1}[field]
     away = write_source().model_copy(update={field: value, "request_timeout": 2.0})
     start = time.monotonic()
@@ -265,7 +313,7 @@ def _wait_for_snapshot(contracts: list[Contract], settings: Settings) -> SourceR
     reports: list[SourceReport] = []
 
     def done() -> bool:
-        reports[:] = status(contracts, settings)
+        reports[:] = status(contracts, settings).sources
         return reports[0].snapshot.state == "done"
 
     _wait(done)
@@ -294,20 +342,7 @@ def _produce(settings: Settings, topic: str, count: int) -> None:
 
 
 def _remove(settings: Settings, kafka: KafkaAdmin, database: psycopg.Connection[Any]) -> None:
-    with ConnectApi(settings.connect_url) as connect:
-        if connect.config(SOURCE) is not None:
-            connect.stop(SOURCE)
-            _wait(lambda: (s := connect.status(SOURCE)) is not None and (s.state, s.tasks) == ("STOPPED", ()))
-            connect.forget_offsets(SOURCE)
-        connect.delete(SOURCE)
-        _wait(lambda: connect.status(SOURCE) is None)
-    slots = "SELECT active FROM pg_replication_slots WHERE slot_name = %s"
-    name = f"freshline_{SOURCE}"
-    _wait(lambda: database.execute(slots, [name]).fetchone() in (None, (False,)))
-    database.execute(
-        "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s", [name]
-    )
-    database.execute(f"DROP PUBLICATION IF EXISTS {name}")
+    remove(find_capture(SOURCE, settings), settings, lambda line: None)
     mine = [topic for topic in kafka.topics() if SOURCE in topic]
     kafka.delete_topics(mine)
     _wait(lambda: not any(SOURCE in topic for topic in kafka.topics()))

@@ -15,6 +15,9 @@ MOST_LINES = 300
 LONGER = {
     "freshline.py": "the command line: a short function for each command, no logic",
     "tests/live/test_sources_live.py": "one source, all that can be done to it",
+    "tests/contracts/store_contract.py": "one suite over both stores",
+    "tests/unit/streams/test_histories.py": "one model of a source, its deliveries, and the property",
+    "tests/unit/streams/test_indexing.py": "one stage for every kind of batch",
 }
 """File -> why it may be longer."""
 

@@ -1,5 +1,6 @@
 -- connectors: beats
 -- control: yes
+-- quiet: 0.3
 CREATE TABLE tickets (id int PRIMARY KEY, note text);
 -- changes
 SELECT pg_logical_emit_message(true, 'orders', '{"order": 7}');

@@ -1,5 +1,6 @@
 -- connectors: reselect
 -- control: yes
+-- quiet: 0.3
 CREATE TABLE orders (id int PRIMARY KEY, note text);
 CREATE TABLE items (id int PRIMARY KEY, order_id int, note text);
 -- changes

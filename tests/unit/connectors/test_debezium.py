@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from connectors.config_file import read_config
-from connectors.debezium import beat_prefix, effective
+from connectors.debezium import effective, is_ours
 from connectors.load import draft, load_file
 
 WriteSource = Callable[..., Path]
@@ -110,7 +110,42 @@ def test_the_effective_configuration_adds_what_the_file_leaves_out(write_source:
     assert {option: running[option] for option in expected} == expected
 
 
-def test_the_beat_prefix_is_read_from_the_query() -> None:
+@pytest.mark.parametrize("prefix", ["shop", "freshline.shops", "my.freshline.shop", "freshline.Shop", "freshline_shop"])
+def test_a_beat_with_any_prefix_but_the_one_that_is_listened_to_is_a_mistake(
+    write_source: WriteSource, prefix: str
+) -> None:
+    query = f"SELECT pg_logical_emit_message(true, '{prefix}', '')"
+    [mistake] = draft(write_source(options={"heartbeat.action.query": query})).mistakes
+    assert mistake.where == "heartbeat.action.query"
+    assert mistake.todo == "write \"SELECT pg_logical_emit_message(true, 'freshline.shop', '')\""
+
+
+def test_every_mistake_of_a_beat_is_told_at_once(write_source: WriteSource) -> None:
+    options = {
+        "heartbeat.action.query": "SELECT pg_logical_emit_message(false, 'beat', '')",
+        "heartbeat.interval.ms": "5000",
+        "message.prefix.include.list": "outbox",
+        "message.prefix.exclude.list": "(",
+    }
+    assert [what for _, what in sorted(told(write_source(options=options)))] == [
+        "the beat is not transactional, so it has no commit time",
+        "the prefix 'beat' is not this source's own",
+        "a beat every 5000 ms cannot show a freshness of 2 s",
+        "is not a list of regular expressions",
+        "leaves out the beat",
+    ]
+
+
+def test_the_beat_may_be_written_in_any_way_sql_allows(write_source: WriteSource) -> None:
     query = "select PG_LOGICAL_EMIT_MESSAGE( TRUE , 'freshline.shop', now()::text)"
-    assert beat_prefix({"heartbeat.action.query": query}) == "freshline.shop"
-    assert beat_prefix({}) is None
+    assert told(write_source(options={"heartbeat.action.query": query})) == []
+
+
+def test_a_connector_is_ours_by_its_topics_and_its_beat() -> None:
+    ours = {
+        "topic.prefix": "shop",
+        "heartbeat.action.query": "SELECT pg_logical_emit_message(true,'freshline.shop','')",
+    }
+    assert is_ours("shop", ours)
+    assert not is_ours("other", ours)
+    assert not is_ours("shop", {"topic.prefix": "shop"})

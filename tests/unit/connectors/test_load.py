@@ -133,3 +133,43 @@ def test_two_sources_may_not_share_a_replication_slot(write_source: WriteSource,
     assert [(m.file.name, m.where, m.what) for m in caught.value.mistakes] == [
         ("shop.debezium.json", "slot.name", "'one' is already taken by source 'other'")
     ]
+
+
+def test_what_fields_say_against_each_other_is_told_although_a_field_is_wrong(write_source: WriteSource) -> None:
+    file = write_source(
+        {
+            "event_time: updated_at": "event_tme: updated_at\n    mask: [note, status, secret]",
+            "key: [team, email]": "key: team\n    text: '{about}'",
+        }
+    )
+    assert sorted((line, what) for _, line, _, what, _ in mistakes_of(file)) == [
+        (5, "column 'note' is masked, so nothing else in the contract may use it"),
+        (5, "column 'status' is masked, so nothing else in the contract may use it"),
+        (7, "unknown field 'event_tme'"),
+        (14, "text and permissions go together: a searchable table needs both"),
+        (15, "Input should be a valid list"),
+    ]
+
+
+def test_the_interval_is_checked_although_another_part_of_the_contract_is_wrong(write_source: WriteSource) -> None:
+    file = write_source({"half_life: 7d": "half_life: soon", "key: [id]": "key: []"}, {"heartbeat.interval.ms": "5000"})
+    assert [where for *_, where, _, _ in mistakes_of(file)] == [
+        "heartbeat.interval.ms",
+        "freshness.half_life",
+        "tables.public.orders.key",
+    ]
+
+
+def test_a_misshapen_option_hides_no_other_and_is_told_once(write_source: WriteSource) -> None:
+    options = {"heartbeat.interval.ms": [500], "table.include.list": "public.orders", "topic.prefix": "store"}
+    assert [where for *_, where, _, _ in mistakes_of(write_source(options=options))] == [
+        "topic.prefix",
+        "table.include.list",
+        "heartbeat.interval.ms",
+    ]
+
+
+def test_wrapped_options_are_one_mistake(write_source: WriteSource, tmp_path: Path) -> None:
+    file = write_source()
+    (tmp_path / "shop.debezium.json").write_text('{"name": "shop", "config": {}}')
+    assert [what for *_, what, _ in mistakes_of(file)] == ["the options are wrapped"]

@@ -63,6 +63,14 @@ def test_a_different_connector_is_updated_naming_options_but_no_values(there: di
     assert changed == Plan((*changed.steps[:2], Step("connector", "shop", "update", detail)))
 
 
+def test_a_connector_without_contract_is_left_alone_and_told_how_to_remove_it() -> None:
+    found = plan(WANTED, replace(DONE, connectors={**DONE.connectors, "old": {}}))
+    assert found.changes == ()
+    assert found.steps[-1] == Step(
+        "connector", "old", "remove", "has no contract any more: freshline sources remove old"
+    )
+
+
 def test_every_topic_of_freshline_and_of_the_source_is_wanted(write_source: Callable[..., Path]) -> None:
     topics = {spec.name: spec for spec in wanted_topics([load_file(write_source())], partitions=6)}
     assert set(topics) == {
@@ -83,6 +91,7 @@ def test_every_topic_of_freshline_and_of_the_source_is_wanted(write_source: Call
         "freshline.labels",
         "freshline.relations",
         "freshline.progress",
+        "freshline.tables",
         "freshline.dead-letters",
     }
     assert topics["freshline.dead-letters"].config == {

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from connectors import validate as validating
 from connectors.database import Table
 from connectors.load import draft
+from connectors.mistakes import Mistake
 from connectors.validate import option_mistakes, table_mistakes, validate
+from schemas.errors import Unavailable
 from schemas.settings import Settings
 
 WriteSource = Callable[..., Path]
@@ -83,6 +86,39 @@ def test_connects_findings_stand_at_the_lines_of_their_options(write_source: Wri
 def test_what_was_found_offline_is_not_repeated_by_connect(write_source: WriteSource) -> None:
     one = draft(write_source(options={"topic.prefix": "store"}))
     assert list(option_mistakes(one, {"topic.prefix": ["is odd"]})) == []
+
+
+def test_a_failure_to_connect_names_every_reference_that_may_be_wrong(write_source: WriteSource) -> None:
+    one = draft(write_source(options={"database.port": "${env:SHOP_PORT}", "database.user": "shop"}))
+    what = "Error while validating connector config: the connection attempt failed."
+    [mistake] = option_mistakes(one, {"database.hostname": [what]})
+    names = "${env:SHOP_HOST}, ${env:SHOP_PASSWORD}, ${env:SHOP_PORT}"
+    assert mistake.todo == f"see what {names} are in the Kafka Connect worker"
+
+
+def test_a_table_with_a_wrong_field_is_still_compared_with_the_database(write_source: WriteSource) -> None:
+    file = write_source({"    metadata: [status]": "    metadata: [statis]\n    titel: x"})
+    wrong = replace(ORDERS, primary_key=("note",), columns={**COLUMNS, "updated_at": "text"}, replica_identity="n")
+    assert [where for _, where, _, _ in found(file, wrong)] == ["", ".key", ".event_time", ""]
+
+
+def test_what_is_away_is_named_beside_the_mistakes_of_files(
+    write_source: WriteSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> list[Mistake]:
+        raise Unavailable("PostgreSQL", "nobody listens")
+
+    monkeypatch.setattr(validating, "_against_database", away)
+    monkeypatch.setattr(validating, "_against_connect", lambda *_: [])
+    write_source({"slo: 2s": "slo: soon"})
+    mistakes = validate(tmp_path, Settings(), online=True)
+    assert [m.what.split(":")[0] for m in mistakes] == [
+        "not checked",
+        "'soon' is not a duration; write for example 250ms, 2s, 15m, 36h or 7d",
+    ]
+    write_source()
+    with pytest.raises(Unavailable):
+        validate(tmp_path, Settings(), online=True)
 
 
 def test_offline_validation_lists_the_mistakes_of_all_files_and_touches_no_network(

@@ -14,8 +14,13 @@ def test_the_number_is_read_back_from_the_name(index: str, number: int) -> None:
 
 @pytest.mark.parametrize(
     "collection",
-    ["", alias("freshline"), "freshline_deleted", "freshline_g1_deleted", "freshline_g0_chunks", "freshline_g01_chunks"]
-    + [
+    [
+        "",
+        alias("freshline"),
+        "freshline_deleted",
+        "freshline_g1_deleted",
+        "freshline_g0_chunks",
+        "freshline_g01_chunks",
         "freshline_g_chunks",
         "freshline_g1_chunks_x",
         "xfreshline_g1_chunks",

@@ -111,6 +111,16 @@ def test_a_streaming_call_is_refused() -> None:
         handler.unary_unary(b"", Context())
 
 
+def test_a_method_the_engine_does_not_have_is_unimplemented_and_no_error_of_the_server() -> None:
+    def missing(_request: Any, _context: Any) -> None:
+        raise NotImplementedError("Method not implemented!")
+
+    served = grpc.unary_unary_rpc_method_handler(missing)
+    handler = LockGate(PhaseFairLock()).intercept_service(lambda _call: served, call("CreateRole"))
+    with pytest.raises(Aborted, match="UNIMPLEMENTED"):
+        handler.unary_unary(None, Context())
+
+
 def test_a_method_the_server_does_not_have_stays_unknown() -> None:
     assert LockGate(PhaseFairLock()).intercept_service(lambda _call: None, call("Nope")) is None
 

@@ -49,11 +49,12 @@ class Company:
     def pass_time(self, seconds: float) -> None:
         self.now = Instant(self.now.wall_ms + round(seconds * 1000), self.now.steady + seconds)
 
-    def beat(self, *sources: str) -> None:
-        """The sources are searchable up to now."""
+    def beat(self, *sources: str, stopped: tuple[str, ...] = ()) -> None:
+        """The sources are searchable up to now, but for tables that have `stopped`."""
+        at = self.now.wall_ms
         for source in sources:
-            at = self.now.wall_ms
-            self.view.advance(Progress(source=source, watermark_ms=at, position=Position(f"{at:016x}"), measured_ms=at))
+            progress = Progress(source=source, watermark_ms=at, position=Position(f"{at:016x}"), measured_ms=at)
+            self.view.advance(progress.model_copy(update={"stopped": stopped}))
 
     def grant(self, row: str, *tuples: tuple[str, str, str, str]) -> None:
         """What a row grants from now on: (tenant, object, relation, subject)."""

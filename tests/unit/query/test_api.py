@@ -8,9 +8,10 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from index.hash_embedder import HashEmbedder
 from query.api import Deps, create_app
 from query.principal import Principal
-from query.search import Parts
+from query.search import Live, Parts
 from query.tokens import key_id, mint, verify
 from schemas.answer import Answer, Problem
 from schemas.errors import IndexUnavailable
@@ -171,7 +172,7 @@ def failing(error: Exception) -> Broken:
 
 
 async def test_an_index_that_is_away_is_a_503_with_its_code(client, serve, company, alice: Principal) -> None:
-    away = serve(replace(company.parts(), store=failing(IndexUnavailable())), token(alice))
+    away = serve(replace(company.parts(), live=lambda: Live(HashEmbedder(), failing(IndexUnavailable()))), token(alice))
     reply = await away.post("/v1/search", json={"query": "x"})
     assert problem(reply) == (503, "index_unavailable")
     assert reply.headers["retry-after"] == "1"
@@ -192,7 +193,9 @@ async def test_a_stale_permission_view_is_a_503_until_it_caught_up(client: Clien
 async def test_a_failure_inside_says_nothing_outside_and_no_rows_in_the_log(
     client, serve, company, alice: Principal, caplog: pytest.LogCaptureFixture
 ) -> None:
-    broken = serve(replace(company.parts(), store=failing(KeyError("card 4711"))), token(alice))
+    broken = serve(
+        replace(company.parts(), live=lambda: Live(HashEmbedder(), failing(KeyError("card 4711")))), token(alice)
+    )
     with caplog.at_level(logging.INFO):
         reply = await broken.post("/v1/search", json={"query": "x"})
     assert problem(reply) == (500, "internal_error")
@@ -202,7 +205,9 @@ async def test_a_failure_inside_says_nothing_outside_and_no_rows_in_the_log(
 
 async def test_an_answer_that_takes_too_long_is_given_up(client, serve, company, alice: Principal) -> None:
     gate = threading.Event()
-    slow = serve(replace(company.parts(), store=Broken(lambda: gate.wait(10) and [])), token(alice))
+    slow = serve(
+        replace(company.parts(), live=lambda: Live(HashEmbedder(), Broken(lambda: gate.wait(10) and []))), token(alice)
+    )
     reply = await slow.post("/v1/search", json={"query": "x"})
     gate.set()
     assert problem(reply) == (503, "timed_out")

@@ -78,6 +78,29 @@ def test_a_source_is_late_beyond_its_slo_and_withheld_beyond_the_limit(company, 
     assert withheld.access.sources == {"wiki"}
 
 
+def test_a_source_with_a_stopped_table_is_late_at_best_and_says_which(company, ask) -> None:
+    company.pass_time(0.001)
+    company.beat("helpdesk", stopped=("helpdesk.rows", "helpdesk.members"))
+    status, other = ask().statuses
+    assert (status.state, status.lag_ms, other.state, other.detail) == ("late", 0, "fresh", "")
+    assert "helpdesk.rows, helpdesk.members" in status.detail
+    assert ask().access.sources == {"helpdesk", "wiki"}
+    company.pass_time(0.001)
+    company.beat("helpdesk")
+    assert [(s.state, s.detail) for s in ask(["helpdesk"]).statuses] == [("fresh", "")]
+
+
+def test_a_withheld_source_stays_withheld_whatever_has_stopped(company, ask) -> None:
+    company.pass_time(0.001)
+    company.beat("helpdesk", stopped=("helpdesk.rows",))
+    company.pass_time(15.1)
+    company.beat("wiki")
+    company.view.caught_up(company.now.steady)
+    permitted = ask()
+    assert [s.state for s in permitted.statuses] == ["withheld", "fresh"]
+    assert permitted.access.sources == {"wiki"}
+
+
 def test_a_source_without_watermark_is_unknown_and_not_searched(company, ask) -> None:
     company.contracts["crm"] = company.contracts["wiki"].model_copy(update={"source": "crm"})
     permitted = ask()

@@ -2,9 +2,10 @@ from dataclasses import replace
 
 import pytest
 
+from index.hash_embedder import HashEmbedder
 from index.store import Found, Vector
 from query.principal import Principal
-from query.search import answer
+from query.search import Live, answer
 from schemas.access import AccessFilter
 from schemas.answer import Question
 from schemas.errors import FreshlineError, IndexUnavailable, InvalidQuestion
@@ -83,7 +84,7 @@ def test_who_may_see_nothing_gets_nothing_without_a_search(company, bob: Princip
             raise AssertionError("searched")
 
     company.put("helpdesk/tickets/1", "printer on fire", OWN)
-    parts = replace(company.parts(), store=NoStore())
+    parts = replace(company.parts(), live=lambda: Live(HashEmbedder(), NoStore()))
     assert answer(parts, bob, Question(query="printer")).hits == []
 
 
@@ -96,7 +97,7 @@ def test_a_row_outside_the_filter_stops_the_answer(company, alice: Principal, bo
     company.put("helpdesk/tickets/1", "printer on fire", OWN)
     company.put("helpdesk/tickets/2", "printer on fire", TEAM)
     with pytest.raises(FreshlineError, match="outside the filter"):
-        answer(replace(company.parts(), store=Leaking()), alice, Question(query="printer"))
+        answer(replace(company.parts(), live=lambda: Live(HashEmbedder(), Leaking())), alice, Question(query="printer"))
 
 
 def test_an_index_that_is_away_is_a_typed_refusal(company, alice: Principal) -> None:
@@ -106,7 +107,7 @@ def test_an_index_that_is_away_is_a_typed_refusal(company, alice: Principal) -> 
 
     company.put("helpdesk/tickets/1", "printer on fire", OWN)
     with pytest.raises(IndexUnavailable):
-        answer(replace(company.parts(), store=Away()), alice, Question(query="printer"))
+        answer(replace(company.parts(), live=lambda: Live(HashEmbedder(), Away())), alice, Question(query="printer"))
 
 
 @pytest.mark.parametrize("query", ["   ", "\ud800", "word " * 400])

@@ -9,6 +9,7 @@ from query.principal import Principal
 from query.view import PermissionView
 from schemas.label import Label, LabelDefinition, LabelId
 from schemas.position import Position
+from schemas.progress import Progress
 from schemas.relation import Grant, RelationTuple
 
 ALICE = Principal("alice@acme.example", "acme")
@@ -31,6 +32,10 @@ def granting(row: str, position: int, *entries: tuple[str, str], tenant: str = "
         RelationTuple(tenant=tenant, object=u.split("#")[0], relation=u.split("#")[1], subject=s) for u, s in entries
     )
     return Grant(record_id=row, position=Position(f"{position:016x}"), commit_ms=0, tuples=tuples)
+
+
+def emptied(table: str, position: int) -> Grant:
+    return Grant(record_id=table, position=Position(f"{position:016x}"), commit_ms=0, truncated=True)
 
 
 def member(row: str, position: int, subject: str = ALICE.name) -> Grant:
@@ -141,6 +146,78 @@ def test_a_row_that_says_the_same_twice_is_withdrawn_whole(view: PermissionView)
     assert not sees(view, ALICE, TEAM)
 
 
+def test_a_truncated_table_grants_nothing_any_more_and_other_tables_still_do(view: PermissionView) -> None:
+    define(view, TEAM)
+    for row, subject in (("1", ALICE.name), ("2", BOB.name)):
+        view.relate(member(f"helpdesk/members/{row}", 1, subject))
+    view.relate(emptied("helpdesk/members", 5))
+    assert not sees(view, ALICE, TEAM)
+    assert not sees(view, BOB, TEAM)
+    for row, table in enumerate(("helpdesk/members2", "helpdesk/s.members", "crm/members")):
+        view.relate(member(f"{table}/{row}", 1))
+        view.relate(emptied("helpdesk/members", 6))
+        assert sees(view, ALICE, TEAM)
+        view.relate(emptied(table, 6))
+        assert not sees(view, ALICE, TEAM)
+
+
+def test_a_grant_older_than_a_truncate_stays_out_although_it_comes_later_and_a_newer_one_counts(
+    view: PermissionView,
+) -> None:
+    define(view, TEAM)
+    view.relate(member("helpdesk/members/known", 1))
+    view.relate(emptied("helpdesk/members", 5))
+    for row in ("known", "unknown"):
+        view.relate(member(f"helpdesk/members/{row}", 4))
+        assert not sees(view, ALICE, TEAM)
+    view.relate(member("helpdesk/members/known", 6))
+    assert sees(view, ALICE, TEAM)
+
+
+def test_an_older_truncate_seen_again_takes_nothing_newer_away_nor_lets_anything_older_in(view: PermissionView) -> None:
+    define(view, TEAM)
+    view.relate(member("helpdesk/members/1", 4))
+    view.relate(emptied("helpdesk/members", 3))
+    assert sees(view, ALICE, TEAM)
+    view.relate(emptied("helpdesk/members", 5))
+    view.relate(emptied("helpdesk/members", 3))
+    view.relate(member("helpdesk/members/1", 4))
+    assert not sees(view, ALICE, TEAM)
+
+
+def test_a_truncate_that_cannot_be_read_takes_away_what_its_table_granted(view: PermissionView) -> None:
+    define(view, TEAM)
+    view.relate(member("helpdesk/members/1", 4))
+    view.distrust("crm/members")
+    assert sees(view, ALICE, TEAM)
+    view.distrust("helpdesk/members")
+    assert not sees(view, ALICE, TEAM)
+    view.relate(member("helpdesk/members/1", 6))
+    assert sees(view, ALICE, TEAM)
+
+
+def test_clearing_forgets_truncates_too(view: PermissionView) -> None:
+    view.relate(emptied("helpdesk/members", 5))
+    view.clear()
+    define(view, TEAM)
+    view.relate(member("helpdesk/members/1", 1))
+    assert sees(view, ALICE, TEAM)
+
+
+def test_the_tables_that_have_stopped_are_those_of_the_newest_progress(view: PermissionView) -> None:
+    def advance(watermark_ms: int, *stopped: str) -> tuple[str, ...]:
+        at = Position(f"{watermark_ms:016x}")
+        view.advance(
+            Progress(source="helpdesk", watermark_ms=watermark_ms, position=at, measured_ms=0, stopped=stopped)
+        )
+        return view.stopped_tables("helpdesk")
+
+    assert view.stopped_tables("helpdesk") == ()
+    assert advance(5, "s.a", "s.b") == ("s.a", "s.b")
+    assert advance(4) == ("s.a", "s.b")
+    assert advance(6) == ()
+
+
 def test_grants_of_a_doubted_source_do_not_count(view: PermissionView) -> None:
     define(view, TEAM)
     view.relate(member("helpdesk/members/1", 1))
@@ -187,14 +264,20 @@ ROWS = st.tuples(
 )
 
 
-@given(st.lists(ROWS, max_size=12))
+EMPTIED = st.tuples(st.none(), st.integers(0, 5), st.just([]))
+
+
+@given(st.lists(ROWS | EMPTIED, max_size=12))
 def test_however_grants_arrive_the_view_is_what_the_newest_of_each_row_say(rows: list[Any]) -> None:
     view = PermissionView()
     labels = {name: label(name) for name in NAMES}
     define(view, *labels.values())
     newest: dict[int, tuple[int, Any]] = {}
+    last_emptied = max((position for row, position, _ in rows if row is None), default=-1)
     for row, position, entries in rows:
-        view.relate(granting(f"s/t/{row}", position, *entries))
+        view.relate(emptied("s/t", position) if row is None else granting(f"s/t/{row}", position, *entries))
+        if row is None or position < last_emptied:
+            continue
         if position >= newest.get(row, (-1, None))[0]:
             newest[row] = (position, entries)
         view.visible(ALICE)  # so that a stale cache would show

@@ -1,13 +1,14 @@
 """Settings: the environment read once, every mistake named, secrets never shown."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from schemas.errors import Misconfigured
-from schemas.settings import Settings, read_secret
+from schemas.settings import Settings, read_secret, unknown_variables
 
 STACK: dict[str, Any] = {
     "kafka": {"bootstrap": "127.0.0.1:19092"},
@@ -78,3 +79,18 @@ def test_a_secret_that_cannot_be_read_is_refused_without_showing_it(tmp_path: Pa
         read_secret(file)
     assert "s3cret" not in f"{refused.value!r} {refused.value.__cause__!r}"
     assert refused.value.__suppress_context__
+
+
+def test_a_variable_that_is_no_setting_is_named_with_the_like_one_and_without_its_value() -> None:
+    environ = {"FRESHLINE_HOME": "x", "HOME": "x", "FRESHLINE_MILVUS_URL": "s3cret", "FRESHLINE_ZZZ": "s3cret"}
+    assert unknown_variables(environ) == [
+        "FRESHLINE_MILVUS_URL is no setting of Freshline and changes nothing; did you mean FRESHLINE_MILVUS_URI?",
+        "FRESHLINE_ZZZ is no setting of Freshline and changes nothing; schemas/settings.py lists all that there are",
+    ]
+
+
+def test_the_variables_of_the_compose_file_are_known() -> None:
+    compose = Path(__file__).parents[3] / "infra" / "compose.yaml"
+    named = set(re.findall(r"FRESHLINE_[A-Z_]+", compose.read_text()))
+    assert len(named) == 6
+    assert unknown_variables(dict.fromkeys(named, "x")) == []

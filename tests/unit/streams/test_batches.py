@@ -11,7 +11,7 @@ from faust.exceptions import ProducerSendError
 
 from schemas.change import Origin
 from schemas.errors import IndexUnavailable, Unavailable
-from streams.batches import BROKEN, acknowledge, persist, raw_event
+from streams.batches import BROKEN, START_AGAIN, TableStopped, acknowledge, persist, raw_event
 from streams.decode import RawEvent
 
 
@@ -70,6 +70,22 @@ async def test_an_error_of_any_other_kind_ends_the_process_at_once(
     with pytest.raises(Ended):
         await persist("indexing", failing(IndexUnavailable(), ZeroDivisionError("bug")))
     assert (codes, pauses) == ([BROKEN], [0.25])
+
+
+async def test_a_stopped_table_ends_the_worker_without_acknowledging_so_that_another_begins_without_it(
+    pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes: list[int] = []
+
+    def end(code: int) -> None:
+        codes.append(code)
+        raise Ended
+
+    monkeypatch.setattr(os, "_exit", end)
+    monkeypatch.setattr("logging.shutdown", lambda: None)
+    with pytest.raises(Ended):
+        await persist("intake", failing(TableStopped("helpdesk s.t stops")))
+    assert (codes, pauses) == ([START_AGAIN], [])
 
 
 async def test_being_cancelled_is_passed_on(pauses: list[float]) -> None:

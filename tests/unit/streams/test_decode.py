@@ -9,11 +9,12 @@ import pytest
 from stream_stage import ROW, as_raw, envelope, raw, recorded
 
 from schemas.errors import Rejected
-from schemas.position import Position
+from schemas.position import START, Position, of_read
 from schemas.progress import Beat
-from streams.decode import RawEvent, RowEvent, decode, decode_beat
+from streams.decode import Op, RawEvent, RowEvent, UnknownPast, decode, decode_beat
 
 MESSAGES = [pytest.param(message, id=f"{name}-{message['topic']}-{message['offset']}") for name, message in recorded()]
+OPERATIONS: dict[str, Op] = {"c": "upsert", "u": "upsert", "r": "read", "d": "delete", "t": "truncate"}
 OUTBOX = next(message for _, message in recorded() if message["topic"] == "lab.message")
 
 
@@ -23,7 +24,7 @@ def payload(part: Any) -> Any:
 
 def outcome(event: RawEvent) -> RowEvent | str | None:
     try:
-        return decode(event)
+        return decode(event, START)
     except Rejected as rejected:
         return rejected.reason
 
@@ -33,17 +34,26 @@ def expected(message: dict[str, Any]) -> RowEvent | str | None:
     if message["value"] is None:
         return None
     value, key = payload(message["value"]), payload(message["key"])
-    if value.get("op") not in ("c", "r", "u", "d"):
+    op = value.get("op")
+    if op == "m" or message["topic"].endswith(".transaction") or message["topic"].startswith("__debezium-heartbeat."):
+        return None
+    if op not in OPERATIONS:
         return "unsupported_operation"
-    source, order = value["source"], (value["transaction"] or {}).get("total_order", 0)
+    source = value["source"]
     return RowEvent(
-        deleted=value["op"] == "d",
+        op=OPERATIONS[op],
         table=f"{source['schema']}.{source['table']}",
-        key=key,
-        position=Position(f"{source['lsn']:016x}.{order:08x}"),
+        key={} if op == "t" else key,
+        position=of_read(START, message["offset"]) if op == "r" else streamed(source, value["transaction"]),
         commit_ms=source["ts_ms"],
         row=value["after"] or {},
     )
+
+
+def streamed(source: dict[str, Any], transaction: dict[str, Any] | None) -> Position:
+    commit, lsn = orjson.loads(source["sequence"])
+    order = (transaction or {}).get("total_order", 0)
+    return Position(f"{int(commit or lsn):016x}.{source['lsn']:016x}.{order:08x}")
 
 
 @pytest.mark.parametrize("message", MESSAGES)
@@ -62,14 +72,14 @@ def test_with_schemas_a_message_means_the_same(message: dict[str, Any]) -> None:
 
 def test_the_recorded_messages_cover_every_kind() -> None:
     kinds = Counter(type(expected(message)).__name__ for _, message in recorded())
-    assert kinds == {"RowEvent": 22, "NoneType": 3, "str": 40}
+    assert kinds == {"RowEvent": 23, "NoneType": 39, "str": 3}
 
 
 def test_a_delete_holds_nothing_of_before_which_is_made_of_type_defaults() -> None:
     value = {**envelope("d"), "before": {**ROW, "subject": ""}}
     event = decode(raw(value))
     assert event is not None
-    assert (event.deleted, event.row, event.key) == (True, {}, {"id": 42})
+    assert (event.op, event.row, event.key) == ("delete", {}, {"id": 42})
 
 
 def test_a_delete_needs_no_before_at_all() -> None:
@@ -77,7 +87,46 @@ def test_a_delete_needs_no_before_at_all() -> None:
     del value["before"], value["after"]
     event = decode(raw(value))
     assert event is not None
-    assert event.deleted
+    assert event.op == "delete"
+
+
+def test_a_truncate_needs_no_key_and_names_no_row() -> None:
+    value = envelope("t")
+    del value["before"], value["after"]
+    for event in (decode(raw(value)), decode(replace(raw(value), key=None))):
+        assert event is not None
+        assert (event.op, event.table, event.key, event.row) == ("truncate", "helpdesk.tickets", {}, {})
+
+
+def test_a_row_that_a_snapshot_read_stands_right_after_what_was_streamed_before_it() -> None:
+    before = Position("what stands before")
+    for lsn in (100, None):  # an incremental snapshot's rows have no LSN
+        event = decode(raw(envelope("r", lsn=lsn), offset=9), before)
+        assert event is not None
+        assert (event.op, event.position, event.row) == ("read", of_read(before, 9), ROW)
+
+
+def test_a_row_that_a_snapshot_read_cannot_be_ordered_without_what_stands_before_it() -> None:
+    with pytest.raises(UnknownPast):
+        decode(raw(envelope("r")))
+
+
+def test_what_stands_before_a_streamed_change_does_not_matter_to_it() -> None:
+    assert decode(raw(envelope()), Position("f" * 40)) == decode(raw(envelope()))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {**envelope(), "op": "m"},
+        {"status": "BEGIN", "id": "736:26523328", "ts_ms": 1, "event_count": None, "data_collections": None},
+        {"status": "END", "id": "736:26523328", "ts_ms": 1, "event_count": 0, "data_collections": []},
+        {"ts_ms": 1795400701812},
+    ],
+    ids=["logical message", "begin", "end", "heartbeat"],
+)
+def test_what_is_no_rows_is_knowingly_ignored(value: dict[str, Any]) -> None:
+    assert decode(raw(value), START) is None
 
 
 def test_a_tombstone_is_nothing() -> None:
@@ -113,8 +162,8 @@ def test_what_is_no_json_object_is_malformed_as_value_and_as_key(data: bytes) ->
     assert outcome(raw(envelope(), key=data)) == "malformed_event"
 
 
-@pytest.mark.parametrize("op", ["t", "m", "x", "", None, 1, ["c"], {"op": "c"}], ids=repr)
-def test_operations_that_are_not_a_rows_are_set_aside(op: Any) -> None:
+@pytest.mark.parametrize("op", ["x", "", "T", "cu", None, 1, ["c"], {"op": "c"}], ids=repr)
+def test_operations_that_nobody_knows_are_set_aside(op: Any) -> None:
     assert outcome(raw({**envelope(), "op": op})) == "unsupported_operation"
 
 
@@ -137,7 +186,8 @@ def test_an_envelope_with_a_wrong_part_is_rejected(changed: dict[str, Any], reas
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"lsn": None}, "unknown_position"),  # an incremental snapshot's row
+        ({"lsn": None}, "unknown_position"),
+        ({"sequence": "26523560"}, "unknown_position"),
         ({"connector": "mysql"}, "unknown_position"),
         ({"ts_ms": None}, "malformed_event"),
         ({"ts_ms": "1795400764444"}, "malformed_event"),
@@ -165,6 +215,6 @@ def test_a_message_of_another_prefix_is_no_heartbeat_of_ours() -> None:
 def test_our_own_message_is_a_heartbeat_at_its_commit() -> None:
     value = OUTBOX["value"] | {"message": {"prefix": "freshline.lab", "content": ""}}
     beat = decode_beat(as_raw(OUTBOX | {"value": value}), "lab")
-    assert beat == Beat(source="lab", commit_ms=1795400822953, position=Position(f"{26542744:016x}.00000000"))
+    assert beat == Beat(source="lab", commit_ms=1795400822953, position=streamed(OUTBOX["value"]["source"], None))
     with pytest.raises(Rejected):
         decode_beat(RawEvent(raw(None).origin, None, orjson.dumps(value | {"source": None})), "lab")

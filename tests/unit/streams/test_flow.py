@@ -24,7 +24,7 @@ class Steps:
     """In place of the job: remembers the batches it was given; fails as often as it is told."""
 
     def __init__(self) -> None:
-        self.tables = dict.fromkeys((TOPIC, MEMBERS_TOPIC))
+        self.raw_topics = (TOPIC, MEMBERS_TOPIC)
         self.beats = {CONTRACT.beat_topic: CONTRACT.source}
         self.batches: list[list[RawEvent]] = []
         self.failures = 0

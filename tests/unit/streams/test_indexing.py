@@ -1,12 +1,13 @@
 """Indexing: newest wins, nothing is embedded twice, what is refused is set aside alone."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stream_stage import delete, upsert
+from stream_stage import delete, relabel, truncate, upsert
 
 from index.embedder import Vectors
 from index.errors import UnusableText
@@ -183,10 +184,13 @@ def test_a_change_without_label_is_never_written(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    "field", [{"title": "x" * 65_536}, {"url": "x" * 8193}, {"metadata": {"m": "ä" * 33_000}}], ids=str
+    "field",
+    [{"title": "x" * 65_536}, {"url": "x" * 8193}, {"metadata": {"m": "ä" * 33_000}}],
+    ids=["title", "url", "metadata"],
 )
 def test_a_field_over_the_indexs_limit_is_set_aside_alone(stage: Stage, field: dict[str, object]) -> None:
-    assert stage.apply(upsert("1", 5, **field), upsert("2", 6)) == (1, 1, 0, ["text_too_large"])
+    assert stage.apply(upsert("1", 5, **field), upsert("2", 6)) == (2, 1, 0, ["text_too_large"])
+    assert (len(stage.rows("1")), len(stage.rows("2"))) == (0, 1)
 
 
 def test_a_text_the_model_does_not_take_is_set_aside_alone() -> None:
@@ -200,23 +204,144 @@ def test_a_text_the_model_does_not_take_is_set_aside_alone() -> None:
     stage = Stage()
     stage.indexer = Indexer(stage.store, Picky())
     changes = [upsert("1", 5, "good"), upsert("2", 6, "bad"), upsert("3", 7, "also bad"), upsert("4", 8, "fine")]
-    assert stage.apply(*changes) == (2, 2, 0, ["malformed_event", "malformed_event"])
+    assert stage.apply(*changes)[1:] == (2, 0, ["malformed_event", "malformed_event"])
     assert (stage.texts("1"), stage.texts("2"), stage.texts("4")) == (["good"], [], ["fine"])
 
 
 class Refusing(MemoryStore):
-    """Refuses every call that holds record `bad`."""
+    """Refuses every call that holds content of record `bad`."""
 
     def write(self, versions: Sequence[Version]) -> None:
-        if any(version.record_id.endswith("/bad") for version in versions):
+        if any(version.rows and version.record_id.endswith("/bad") for version in versions):
             raise Rejected("index_refused", "no")
         super().write(versions)
 
 
+def test_a_repair_believes_nothing_the_index_holds_of_the_record(stage: Stage) -> None:
+    stage.apply(upsert("1", 5), upsert("2", 5))
+    (row,) = stage.rows()
+    stage.store.records[ONE] = (replace(row, vector=-row.vector),)
+    stage.store.loose.append(replace(row, chunk=3))
+    stage.apply(upsert("1", 6))
+    stage.apply(upsert("2", 6))
+    assert np.array_equal(stage.rows()[0].vector, -row.vector)
+    stage.apply(upsert("1", 7, fresh=True), upsert("2", 7))
+    assert [np.array_equal(stage.rows(name)[0].vector, row.vector) for name in ("1", "2")] == [True, True]
+    assert stage.store.loose == []
+
+
 def test_a_store_that_refuses_one_record_sets_only_that_aside() -> None:
     stage = Stage(Refusing())
-    assert stage.apply(upsert("1", 5), upsert("bad", 6, "b"), upsert("2", 7)) == (2, 2, 0, ["index_refused"])
+    assert stage.apply(upsert("1", 5), upsert("bad", 6, "b"), upsert("2", 7))[1:] == (2, 0, ["index_refused"])
     assert (len(stage.rows("1")), len(stage.rows("2")), len(stage.rows("bad"))) == (1, 1, 0)
+
+
+def test_content_that_cannot_be_used_leaves_the_last_good_one_under_the_new_label(stage: Stage) -> None:
+    stage.apply(upsert("1", 5, LONG))
+    good = stage.texts()
+    assert stage.apply(upsert("1", 6, "new", label=8, url="x" * 9000)) == (1, 0, 0, ["text_too_large"])
+    assert (stage.texts(), {row.label for row in stage.rows()}) == (good, {8})
+    assert {row.position for row in stage.rows()} == {upsert("1", 6).position}
+    assert stage.apply(upsert("1", 5, LONG))[2] == 1
+
+
+def test_a_relabel_changes_who_may_see_what_the_changes_before_it_left(stage: Stage) -> None:
+    assert stage.apply(upsert("1", 5, "text"), relabel("1", 6, 8), upsert("2", 7, "more")) == (3, 2, 0, [])
+    (row,) = stage.rows()
+    assert (row.text, row.label, row.position) == ("text", 8, upsert("1", 6).position)
+
+
+def test_a_relabel_of_a_record_that_is_not_there_brings_nothing_and_the_redriven_version_is_taken(stage: Stage) -> None:
+    stage.apply(relabel("1", 6, 8))
+    assert stage.rows() == []
+    assert stage.apply(upsert("1", 6, "repaired", label=8)) == (1, 1, 0, [])
+    assert stage.texts() == ["repaired"]
+
+
+def test_a_relabel_older_than_the_record_is_outdated(stage: Stage) -> None:
+    stage.apply(upsert("1", 7, "text"))
+    assert stage.apply(relabel("1", 6, 8))[2] == 1
+    assert [row.label for row in stage.rows()] == [7]
+
+
+def test_a_truncate_takes_away_what_came_before_it_and_what_came_after_stays(stage: Stage) -> None:
+    stage.apply(upsert("1", 3), upsert("2", 4))
+    stage.apply(upsert("3", 5), truncate(6), upsert("1", 7, "again"), upsert("4", 8))
+    assert [len(stage.rows(name)) for name in "1234"] == [1, 0, 0, 1]
+    assert stage.texts() == ["again"]
+
+
+def test_what_is_older_than_a_truncate_stays_out_and_what_is_newer_stays_in_whatever_comes_first(stage: Stage) -> None:
+    stage.apply(upsert("new", 8), upsert("old", 4))
+    assert stage.apply(truncate(6), upsert("late", 5), upsert("later", 7))[2] == 1
+    stage.apply(truncate(6), upsert("old", 4), truncate(2))
+    assert [len(stage.rows(name)) for name in ("new", "old", "late", "later")] == [1, 0, 0, 1]
+
+
+def test_a_truncate_touches_no_other_table(stage: Stage) -> None:
+    other = {"record_id": "helpdesk/helpdesk.tickets2/1", "table": "helpdesk.tickets2"}
+    foreign = {"record_id": "wiki/helpdesk.tickets/1", "source": "wiki"}
+    stage.apply(*(upsert("1", 5).model_copy(update=update) for update in (other, foreign, {})))
+    stage.apply(truncate(6))
+    assert set(stage.store.records) == {other["record_id"], foreign["record_id"]}
+
+
+class Meanwhile(Counting):
+    """While it embeds, time passes and another worker applies `changes`."""
+
+    def __init__(self, store: MemoryStore, seconds: float, *changes: Change) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.other, self.seconds, self.changes = Indexer(store, HashEmbedder(dimension=32)), seconds, changes
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        self.now += self.seconds
+        self.other.apply(self.changes)
+        return super().embed_passages(texts)
+
+
+def overtaken(seconds: float, theirs: Sequence[Change], mine: Sequence[Change]) -> tuple[Stage, int]:
+    """A stage whose batch took that long to embed, and how much of it was outdated then."""
+    stage = Stage()
+    stage.apply(upsert("1", 1, "first"), upsert("2", 1, LONG))
+    embedder = Meanwhile(stage.store, seconds, *theirs)
+    done = Indexer(stage.store, embedder, lambda: embedder.now).apply(mine)
+    return stage, done.outdated
+
+
+def test_what_became_older_than_the_index_while_it_was_embedded_is_not_written() -> None:
+    theirs = [upsert("1", 9, "newer"), delete("2", 9), truncate(4)]
+    stage, outdated = overtaken(1.1, theirs, [upsert("1", 5, "mine"), upsert("2", 5, "mine"), upsert("3", 3, "mine")])
+    assert outdated == 3
+    assert (stage.texts("1"), stage.texts("2"), stage.texts("3")) == (["newer"], [], [])
+
+
+def test_what_is_still_newest_is_written_over_what_the_index_holds_by_then() -> None:
+    stage, outdated = overtaken(1.1, [upsert("1", 4, LONG), upsert("2", 4, "short")], [upsert("1", 5, "mine")])
+    assert (outdated, stage.texts("1"), stage.texts("2")) == (0, ["mine"], ["short"])
+
+
+def test_a_relabel_among_slow_changes_labels_what_the_index_holds_by_then() -> None:
+    huge = {"label": 8, "url": "x" * 9000}
+    stage, _ = overtaken(1.1, [upsert("1", 4, "theirs")], [upsert("1", 5, "mine", **huge), upsert("3", 5, "slow")])
+    assert (stage.texts("1"), [row.label for row in stage.rows("1")]) == (["theirs"], [8])
+
+
+def test_within_a_second_the_index_is_not_asked_twice() -> None:
+    class Asked(MemoryStore):
+        times = 0
+
+        def held(self, record_ids: Sequence[str]) -> dict[str, Held]:
+            self.times += 1
+            return super().held(record_ids)
+
+    times = []
+    for seconds in (1.0, 1.1):
+        store = Asked()
+        embedder = Meanwhile(store, seconds)
+        Indexer(store, embedder, lambda embedder=embedder: embedder.now).apply([upsert("1", 5)])
+        times.append(store.times)
+    assert times == [1, 2]
 
 
 def test_a_store_that_is_away_is_said_so_and_nothing_counts_as_done() -> None:
@@ -232,7 +357,7 @@ def test_an_empty_batch_is_nothing(stage: Stage) -> None:
     assert stage.apply() == (0, 0, 0, [])
 
 
-CHANGES = st.builds(
+CHANGES = st.builds(truncate, st.integers(1, 8)) | st.builds(
     lambda name, at, text: delete(name, at) if text is None else upsert(name, at, text),
     st.sampled_from("abc"),
     st.integers(1, 8),
@@ -241,8 +366,10 @@ CHANGES = st.builds(
 
 
 def by_position(history: Sequence[Change]) -> list[Change]:
-    """One change for each record and position, as a source's log has."""
-    return list({(change.record_id, change.position): change for change in history}.values())
+    """One change for each record and position, and no other where the table is emptied, as a source's log has."""
+    emptied = {change.position for change in history if change.op == "truncate"}
+    once = {(change.record_id, change.position): change for change in history}.values()
+    return [change for change in once if change.op == "truncate" or change.position not in emptied]
 
 
 @given(st.lists(CHANGES, max_size=12).map(by_position), st.data())

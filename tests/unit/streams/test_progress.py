@@ -74,6 +74,16 @@ async def test_what_intake_wrote_before_the_beat_is_waited_for_although_it_came_
     assert len(kafka.steps) == 1
 
 
+async def test_a_stopped_table_is_not_waited_for_but_named() -> None:
+    raw_of_stopped = ("helpdesk.u", 0)
+    kafka = Kafka({RAW: 10, raw_of_stopped: 99, CHANGES: 4}, [{RAW: 10, CHANGES: 4}])
+    watched = Tracker(kafka, {"helpdesk": ["helpdesk.t"]}, poll=0, stopped={"helpdesk": ["s.u"], "wiki": ["s.w"]})
+    watched.note(beat(7))
+    progress = await follow(watched)
+    assert (progress.watermark_ms, progress.stopped) == (1007, ("s.u",))
+    assert kafka.asked == ["helpdesk.t", "freshline.changes"]
+
+
 async def test_the_newest_beat_counts_and_an_older_one_is_ignored() -> None:
     watched = tracker(Kafka({}, [{}]))
     for at in (3, 8, 5):
