@@ -8,7 +8,7 @@ FRESHLINE := $(BIN)/freshline
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup demo up down status test check unit live bench chaos lock clean
+.PHONY: help setup demo up down status test check unit live long bench chaos lock clean
 
 help:  ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,7 +46,10 @@ unit: $(VENV)/.installed  ## Unit tests: no sockets, seconds
 	@$(BIN)/pytest tests/unit -q --disable-socket --allow-unix-socket
 
 live: setup  ## Live tests: the real stack
-	@$(BIN)/pytest tests/live -q
+	@$(BIN)/pytest tests/live -q -m 'not long'
+
+long: setup  ## Live tests that take minutes each: rebuild, chaos
+	@$(BIN)/pytest tests/live -q -m long
 
 test: check unit live  ## Everything CI runs
 

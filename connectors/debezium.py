@@ -43,6 +43,9 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "poll.interval.ms": "10",
     "producer.override.max.request.size": str(LARGEST_ROW),
     "tasks.max": "1",
+    # A captured table without contract (signals, a pattern's others) has no topic: without one the connector hangs.
+    "topic.creation.default.partitions": "1",
+    "topic.creation.default.replication.factor": "-1",
 }
 """Used where the file does not say."""
 

@@ -11,7 +11,7 @@ from infra.chaos.play import play
 from infra.chaos.result import DIFFERENCES
 from infra.chaos.run import Plan
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.long]
 
 HOME = Path(__file__).resolve().parents[2] / ".freshline"
 SECONDS = 40.0

@@ -286,5 +286,5 @@ def test_nothing_is_changed_unless_it_is_said_which(run: Run) -> None:
 
 def counted(settings: Settings) -> int:
     """How many dead letters of the helpdesk `sources status` tells of."""
-    reports = status(freshline._contracts(settings), settings)
+    reports = status(freshline._contracts(settings), settings).sources
     return next(report.dead_letters for report in reports if report.source == "helpdesk")

@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 WAIT_S = 90.0
 TICKETS = "helpdesk.helpdesk.tickets"
+NOBODYS = (999_999, 999_998)
+"""Ids of tickets that the database does not have."""
 SUBJECT = "Saddle order of Linden Riding School"
 
 
@@ -93,6 +95,12 @@ def send(settings: Settings, topic: str, key: bytes | None, value: bytes) -> tup
     return place[0]
 
 
+def deletion() -> bytes:
+    """The end of a ticket made up by `envelope`, so that nothing stays that the database does not know."""
+    source = {"connector": "postgresql", "schema": "helpdesk", "table": "tickets", "lsn": 2**62 + 1, "ts_ms": 2}
+    return json.dumps({"op": "d", "before": None, "after": None, "source": source}).encode()
+
+
 def envelope(ticket: int, **columns: object) -> bytes:
     """A Debezium event of a ticket as the database would never let it be."""
     row = {"id": ticket, "tenant_id": "acme", "team_id": 11, "owner_email": None, "subject": SUBJECT, "body": "x"}
@@ -104,11 +112,11 @@ def envelope(ticket: int, **columns: object) -> bytes:
 def test_bad_events_go_to_the_dead_letters_whole_and_the_stream_goes_on(
     settings: Settings, company: psycopg.Connection[Any], ticket: int, question: Callable[[str], Answer]
 ) -> None:
-    key = json.dumps({"id": 999_999}).encode()
+    key, unseen = (json.dumps({"id": number}).encode() for number in NOBODYS)
     bad = {
         "malformed_event": (b'{"id": 1}', b"\xff\xfe not json"),
         "no_permission": (key, envelope(999_999, team_id=None)),
-        "placeholder_value": (key, envelope(999_999, body="__debezium_unavailable_value")),
+        "placeholder_value": (unseen, envelope(999_998, body="__debezium_unavailable_value")),
         "key_mismatch": (b'{"number": 1}', envelope(999_999)),
         "text_too_large": (key, envelope(999_999, body="long " * 60_000)),
     }
@@ -121,6 +129,8 @@ def test_bad_events_go_to_the_dead_letters_whole_and_the_stream_goes_on(
         return found if found.keys() >= bad.keys() else None
 
     found = within("the dead letters", all_there)
+    for each in (key, unseen):
+        send(settings, TICKETS, each, deletion())
     for reason, (bad_key, bad_value) in bad.items():
         letter = found[reason]
         assert (letter.origin.topic, (letter.origin.partition, letter.origin.offset)) == (TICKETS, places[reason])

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -25,7 +26,8 @@ from schemas.settings import Settings, read_secret
 
 pytestmark = pytest.mark.live
 
-SOURCE = "kinds_live"
+SOURCE = f"kinds_{uuid4().hex[:8]}"
+"""Another one in each run, so that a run that broke off leaves nothing to this one."""
 WAIT_SECONDS = 60.0
 KEYS = {
     "notes": "[id]",

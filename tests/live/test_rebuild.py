@@ -30,7 +30,7 @@ from schemas.errors import Refused
 from schemas.settings import Settings, read_secret
 from streams.live_indexer import LONGEST_HOLD
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.long]
 
 T = TypeVar("T")
 WAIT_S = 120.0
