@@ -393,6 +393,7 @@ def verify(
 @app.command()
 def work(
     alone: Annotated[bool, typer.Option("--alone", help="Without a supervisor that restarts it.")] = False,
+    supervisor: Annotated[int, typer.Option(hidden=True)] = 0,
 ) -> None:
     """Run a worker of the stream job until SIGTERM."""
     from streams.run import run_alone, run_supervised
@@ -400,8 +401,9 @@ def work(
     settings = _settings()
     contracts = _contracts(settings)
     if alone:
-        run_alone(settings, contracts)
-    sys.exit(run_supervised(settings, contracts, [sys.executable, str(Path(__file__).resolve()), "work", "--alone"]))
+        run_alone(settings, contracts, supervisor)
+    worker = [sys.executable, str(Path(__file__).resolve()), "work", "--alone", "--supervisor", str(os.getpid())]
+    sys.exit(run_supervised(settings, contracts, worker))
 
 
 @app.command()

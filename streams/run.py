@@ -17,16 +17,21 @@ from streams.change_log import ChangeLog
 from streams.indexes import Indexes
 from streams.rebuild import Progress, Rebuild
 from streams.send import Message
-from streams.supervise import supervise
+from streams.supervise import end_with, supervise
 from streams.worker import build
 
 STALL_S = 180.0
 """A backlog without a commit for so long is a standstill: longer than any batch takes, or Kafka's session."""
 
 
-def run_alone(settings: Settings, contracts: Sequence[Contract]) -> None:
-    """Run one worker until SIGTERM or SIGINT, which end the process. Raises what keeps it from starting."""
+def run_alone(settings: Settings, contracts: Sequence[Contract], supervisor: int) -> None:
+    """Run one worker until SIGTERM or SIGINT, which end the process, or its supervisor has gone (0 = it has none).
+
+    Raises what keeps it from starting.
+    """
     _log_to_stderr()
+    if supervisor:
+        end_with(supervisor)
     app = build(settings, contracts)
     faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True).execute_from_commandline()
 

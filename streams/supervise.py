@@ -5,6 +5,7 @@ what is watched is progress: a backlog whose committed offsets do not move for `
 """
 
 import logging
+import os
 import signal
 import subprocess
 import threading
@@ -13,6 +14,8 @@ from collections.abc import Callable, Sequence
 
 log = logging.getLogger(__name__)
 
+ORPHANED = 71
+"""Exit code of a worker whose supervisor has gone."""
 CHECK_EVERY = 5.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
 STEADY = 60.0
@@ -36,6 +39,18 @@ class Standstill:
             self._committed = -1 if sample is None else sample[1]
             self._moved_at = now
         return now - self._moved_at >= self._stall
+
+
+def end_with(supervisor: int) -> None:
+    """End this process when its supervisor (a process id) is gone: a worker nobody watches keeps old contracts."""
+
+    def watch() -> None:
+        while os.getppid() == supervisor:
+            time.sleep(1.0)
+        log.error("the supervisor is gone; this worker ends")
+        os._exit(ORPHANED)
+
+    threading.Thread(target=watch, name="supervisor-watch", daemon=True).start()
 
 
 def supervise(command: Sequence[str], backlog: Backlog, stall: float) -> int:
