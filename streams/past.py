@@ -79,8 +79,8 @@ def values_before(raw: RawEvent, topics: RawReader) -> dict[str, Any]:
     while created is not None and missing:
         old = renamed_from(created)
         earlier = topics.of_key(created.origin.topic, old) if old else iter(())
-        _skip_past_delete(old, streamed_position(created), earlier)
-        created = _collect(old, earlier, missing, values)
+        left_at = _skip_past_delete(old, streamed_position(created), earlier)
+        created = _collect(old, earlier, missing, values, left_at)
     return values
 
 
@@ -114,13 +114,22 @@ def _as_connect_writes(key: dict[str, Any]) -> bytes:
 
 
 def _collect(
-    key: bytes | None, earlier: Iterable[RawEvent], missing: set[str], values: dict[str, Any]
+    key: bytes | None,
+    earlier: Iterable[RawEvent],
+    missing: set[str],
+    values: dict[str, Any],
+    left_at: Position | None = None,
 ) -> RawEvent | None:
-    """Move what is known of `missing` into `values`; the message at which another key's past begins, if need be."""
+    """Move what is known of `missing` into `values`; the message at which another key's past begins, if need be.
+
+    The delete at `left_at`, with which the row left this key, does not end it, however often it was sent.
+    """
     for before in earlier if missing else ():
         if before.key != key:
             continue
         known = _row(before)
+        if known is None and left_at is not None and (before.value is None or streamed_position(before) == left_at):
+            continue
         if known is None:
             break
         values |= {c: known[c] for c in missing if c in known and not unavailable(known[c])}
@@ -132,12 +141,13 @@ def _collect(
     return None
 
 
-def _skip_past_delete(key: bytes | None, position: Position | None, earlier: Iterator[RawEvent]) -> None:
+def _skip_past_delete(key: bytes | None, position: Position | None, earlier: Iterator[RawEvent]) -> Position | None:
     """Read on until just before the delete with which a row left its key, which stands next before `position`."""
     for before in earlier:
         at = streamed_position(before) if before.key == key else None
         if at is not None and position is not None and at < position:
-            return
+            return at
+    return None
 
 
 def _missing(raw: RawEvent) -> set[str]:

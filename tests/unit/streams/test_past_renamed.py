@@ -32,6 +32,13 @@ def test_a_row_is_followed_through_changes_of_its_key() -> None:
     assert values_before(topic.append(key(3), envelope("u", lsn=40, **UNSENT), 3), topic) == {"body": "the text"}
 
 
+def test_a_change_of_key_that_the_connector_sent_twice_is_followed_all_the_same() -> None:
+    topic = RawTopic(partitions=4)
+    topic.append(key(1), envelope("c", lsn=10, body="the text"), 1)
+    rename(topic, 1, 2, lsn=20)
+    assert values_before(rename(topic, 1, 2, lsn=20), topic) == {"body": "the text"}
+
+
 def test_a_row_that_took_the_old_key_later_is_another_row() -> None:
     topic = RawTopic(partitions=4)
     topic.append(key(1), envelope("c", lsn=10, body="right"), 1)
