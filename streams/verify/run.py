@@ -1,6 +1,5 @@
 """Verify a source with real parts: puts them together, and goes through what there is, table by table."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from schemas.contract import Contract
 from schemas.errors import IndexUnavailable, Misconfigured, Unavailable
 from schemas.settings import Settings
 from schemas.topics import CHANGES, beat_prefix, raw_topic
+from streams.batches import now_ms
 from streams.draft import Passages
 from streams.indexes import Indexes
 from streams.indexing import passages_of
@@ -82,7 +82,7 @@ def verify(contract: Contract, settings: Settings, options: Options, step: Step)
             partitions = KafkaOffsets(settings.kafka, NO_GROUP, settings.request_timeout).topics()[CHANGES]
             writer = KafkaWriter(settings.kafka, settings.request_timeout)
             heartbeat = partial(beat, beating, beat_prefix(contract.source))
-            repair = Repair(store, following, writer, partitions, end, heartbeat, _now_ms)
+            repair = Repair(store, following, writer, partitions, end, heartbeat, now_ms)
         counts = database.row_counts(asking, tables)
         for name, table in tables.items():
             for suspects in check.rows(table, step(f"rows of {name}", counts.get(name))):
@@ -141,7 +141,3 @@ def _require_known(table: str, rows: TableRows, options: Mapping[str, str]) -> N
                 f"{table}.{column} cannot be compared: that needs {option} = {value} in the connector's configuration, "
                 f"which says {options.get(option, default)!r}"
             )
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+import live_stage
 import psycopg
 import pytest
 from confluent_kafka import Producer
@@ -24,23 +25,13 @@ from schemas.topics import CHANGES
 
 pytestmark = pytest.mark.live
 
-T = TypeVar("T")
-
 WAIT_S = 60.0
 TICKETS = "helpdesk.helpdesk.tickets"
 SUBJECT = "Beehives of Alder Farm"
 Run = Callable[..., Result]
 
 
-def within(what: str, check: Callable[[], T | None], seconds: float = WAIT_S) -> T:
-    """The first result of `check` that is not None; at most `seconds`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = check()
-        if found is not None:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"{what}: not within {seconds} s")
+within = partial(live_stage.within, seconds=WAIT_S)
 
 
 @pytest.fixture
@@ -61,13 +52,7 @@ def run(settings: Settings) -> Run:
 @pytest.fixture
 def ticket(company: psycopg.Connection[Any]) -> int:
     """A ticket of one of alice's teams that no other test touches."""
-    found = company.execute(
-        """INSERT INTO helpdesk.tickets (tenant_id, team_id, owner_email, subject, body, region)
-           VALUES ('acme', 11, NULL, %s, 'Nothing is known yet.', 'north') RETURNING id""",
-        [SUBJECT],
-    ).fetchone()
-    assert found is not None
-    return int(found[0])
+    return live_stage.new_ticket(company, SUBJECT)
 
 
 @pytest.fixture

@@ -3,10 +3,11 @@
 import json
 import os
 import signal
-import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
+import live_stage
 import psutil
 import psycopg
 import pytest
@@ -24,8 +25,6 @@ from schemas.topics import DEAD_LETTERS
 
 pytestmark = pytest.mark.live
 
-T = TypeVar("T")
-
 WAIT_S = 90.0
 TICKETS = "helpdesk.helpdesk.tickets"
 NOBODYS = (999_999, 999_998)
@@ -33,27 +32,13 @@ NOBODYS = (999_999, 999_998)
 SUBJECT = "Saddle order of Linden Riding School"
 
 
-def within(what: str, check: Callable[[], T | None], seconds: float = WAIT_S) -> T:
-    """The first result of `check` that is not None; at most `seconds`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = check()
-        if found is not None:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"{what}: not within {seconds} s")
+within = partial(live_stage.within, seconds=WAIT_S)
 
 
 @pytest.fixture
 def ticket(company: psycopg.Connection[Any]) -> int:
     """A ticket of one of alice's teams that no other test touches."""
-    found = company.execute(
-        """INSERT INTO helpdesk.tickets (tenant_id, team_id, owner_email, subject, body, region)
-           VALUES ('acme', 11, NULL, %s, 'Nothing is known yet.', 'north') RETURNING id""",
-        [SUBJECT],
-    ).fetchone()
-    assert found is not None
-    return int(found[0])
+    return live_stage.new_ticket(company, SUBJECT)
 
 
 @pytest.fixture
