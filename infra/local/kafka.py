@@ -51,11 +51,10 @@ class Kafka(Part):
             return False
 
     def _format(self) -> None:
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         arguments = [
             "format",
             "--cluster-id",
-            cluster,
+            new_cluster_id(),
             "--config",
             str(self._settings_file()),
             "--ignore-formatted",
@@ -68,6 +67,14 @@ class Kafka(Part):
 
     def _settings_file(self) -> Path:
         return self.folder / "server.properties"
+
+
+def new_cluster_id() -> str:
+    """A random UUID in Kafka's URL-safe base64. Like Kafka's own, never one that reads as an option (`-…`)."""
+    while True:
+        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        if not cluster.startswith("-"):
+            return cluster
 
 
 def broker_settings(port: int, controller_port: int, data: str) -> dict[str, object]:

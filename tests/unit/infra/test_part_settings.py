@@ -1,10 +1,13 @@
 """What the parts are configured with."""
 
 from pathlib import Path
+from uuid import UUID
+
+import pytest
 
 from infra.local.connect import VISIBLE_VARIABLES, worker_settings
 from infra.local.jars import POM, java, properties
-from infra.local.kafka import broker_settings
+from infra.local.kafka import broker_settings, new_cluster_id
 from infra.local.postgres import SETTINGS
 
 
@@ -58,3 +61,9 @@ def test_the_pom_names_no_repository_and_no_url() -> None:
     body = POM.read_text()
     assert "://" not in body
     assert "<repositor" not in body
+
+
+def test_a_cluster_id_never_reads_as_an_option_of_the_command_that_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = iter([UUID(bytes=b"\xfb" + bytes(15)), UUID(bytes=b"\x01" + bytes(15))])
+    monkeypatch.setattr("infra.local.kafka.uuid.uuid4", lambda: next(drawn))
+    assert new_cluster_id() == "AQAAAAAAAAAAAAAAAAAAAA"
