@@ -3,10 +3,11 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from query.held_progress import HeldProgress
 from query.view import PermissionView
 from schemas.label import LabelDefinition
 from schemas.progress import Progress
@@ -52,6 +53,11 @@ class CatchUp:
         self._read[place] = max(offset, self._read.get(place, 0))
 
     @property
+    def read(self) -> Mapping[Place, int]:
+        """Everything before these offsets was read."""
+        return self._read
+
+    @property
     def done(self) -> bool:
         """Everything last aimed at is read; true before the first aim."""
         return all(self._read.get(place, 0) >= end for place, end in self._ends.items())
@@ -73,6 +79,7 @@ class Follower:
         self._view = view
         self._steady = steady
         self._answers = True
+        self._held = HeldProgress()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="permission-view", daemon=True)
 
@@ -102,6 +109,7 @@ class Follower:
             consumer.close()
 
     def _follow(self, consumer: Consumer, places: list[Place]) -> None:
+        self._held = HeldProgress()
         catch_up, next_look = CatchUp(), self._steady()
         while not self._stopping.is_set():
             if catch_up.done and self._steady() >= next_look:
@@ -111,6 +119,8 @@ class Follower:
                 if ends is not None:
                     catch_up.aim(asked_at, ends)
             self._read(consumer, catch_up)
+            for progress in self._held.ready(catch_up.read):
+                self._view.advance(progress)
             if catch_up.complete_as_of is not None:
                 self._view.caught_up(catch_up.complete_as_of)
 
@@ -141,7 +151,7 @@ class Follower:
     def _take(self, message: Message, catch_up: CatchUp) -> None:
         error = message.error()
         if error is None:
-            take(self._view, message.topic() or "", message.key(), message.value())
+            take(self._view, self._held, message.topic() or "", message.key(), message.value())
             catch_up.reached(_place(message), (message.offset() or 0) + 1)
         elif error.code() == KafkaError._PARTITION_EOF:
             catch_up.reached(_place(message), message.offset() or 0)
@@ -149,15 +159,15 @@ class Follower:
             raise Lost(error.str())
 
 
-def take(view: PermissionView, topic: str, key: bytes | None, value: bytes | None) -> None:
-    """Apply one message. An unreadable one is counted; if it is a row's grant, the row grants nothing."""
+def take(view: PermissionView, held: HeldProgress, topic: str, key: bytes | None, value: bytes | None) -> None:
+    """Apply one message; progress is held. An unreadable one is counted; a row whose grant it is grants nothing."""
     try:
         if topic == LABELS:
             view.define(LabelDefinition.model_validate_json(value or b""))
         elif topic == RELATIONS:
             view.relate(Grant.model_validate_json(value or b""))
         elif topic == PROGRESS:
-            view.advance(Progress.model_validate_json(value or b""))
+            held.hold(Progress.model_validate_json(value or b""))
     except ValueError:
         view.ignore(f"malformed in {topic}")
         if topic == RELATIONS and key:

@@ -90,10 +90,10 @@ class PermissionView:
             self._versions.update(self._relations.forget(record_id))
 
     def advance(self, progress: Progress) -> None:
-        """Take a source's progress; a lower watermark than the known one is ignored."""
+        """Take a source's progress; one with a lower watermark than the known one, or measured before, is ignored."""
         with self._lock:
             known = self._progress.get(progress.source)
-            if known is None or progress.watermark_ms > known.watermark_ms:
+            if known is None or _age(progress) > _age(known):
                 self._progress[progress.source] = progress
 
     def caught_up(self, steady: float) -> None:
@@ -159,6 +159,10 @@ class PermissionView:
         if any("#" in name for name in label.denied):
             self._denying_groups.setdefault(label.tenant, set()).add(label_id)
         self._versions[label.tenant] += 1
+
+
+def _age(progress: Progress) -> tuple[int, int]:
+    return progress.watermark_ms, progress.measured_ms
 
 
 def _union(index: Mapping[tuple[str, str], set[LabelId]], tenant: str, names: Iterable[str]) -> set[LabelId]:

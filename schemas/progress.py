@@ -20,6 +20,8 @@ class Progress(BaseModel):
 
     `watermark_ms`: every change the source committed up to this time (ms since 1970, UTC) is applied or in the
     dead-letter topic, but for the tables that have `stopped`. `position` is the same point in the source's log.
+    `grants`: topic -> partition -> offset. Who has not read the labels and relations before these offsets does not know
+    all permissions of that time yet, and must not claim the watermark.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,4 +30,5 @@ class Progress(BaseModel):
     watermark_ms: int
     position: Position
     measured_ms: int
+    grants: dict[str, dict[int, int]]
     stopped: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from schemas.progress import Beat, Progress
-from schemas.topics import CHANGES, PROGRESS
+from schemas.topics import CHANGES, LABELS, PROGRESS, RELATIONS
 from streams.send import Message, Send
 
 log = logging.getLogger(__name__)
@@ -64,12 +64,14 @@ class Tracker:
         self._news[source].clear()
         beat = self._newest[source]
         await self._passed(self._raw_topics[source])
+        grants = await asyncio.to_thread(self._offsets.end_offsets, [LABELS, RELATIONS])
         await self._passed([CHANGES])
         progress = Progress(
             source=source,
             watermark_ms=beat.commit_ms,
             position=beat.position,
             measured_ms=now_ms(),
+            grants=_by_topic(grants),
             stopped=tuple(self._stopped.get(source, ())),
         )
         await send([Message.of(PROGRESS, source, progress)])
@@ -80,6 +82,13 @@ class Tracker:
         begins = await asyncio.to_thread(self._offsets.begin_offsets, topics)
         while not reached(begins, ends, await asyncio.to_thread(self._offsets.committed, topics)):
             await asyncio.sleep(self._poll)
+
+
+def _by_topic(offsets: Offsets) -> dict[str, dict[int, int]]:
+    found: dict[str, dict[int, int]] = {LABELS: {}, RELATIONS: {}}
+    for (topic, partition), offset in offsets.items():
+        found[topic][partition] = offset
+    return found
 
 
 def reached(begins: Offsets, ends: Offsets, committed: Offsets) -> bool:

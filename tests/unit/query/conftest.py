@@ -53,7 +53,9 @@ class Company:
         """The sources are searchable up to now, but for tables that have `stopped`."""
         at = self.now.wall_ms
         for source in sources:
-            progress = Progress(source=source, watermark_ms=at, position=Position(f"{at:016x}"), measured_ms=at)
+            progress = Progress(
+                source=source, watermark_ms=at, position=Position(f"{at:016x}"), measured_ms=at, grants={}
+            )
             self.view.advance(progress.model_copy(update={"stopped": stopped}))
 
     def grant(self, row: str, *tuples: tuple[str, str, str, str]) -> None:

@@ -1,6 +1,7 @@
 import pytest
 
 from query.follow import CatchUp, Lost, take
+from query.held_progress import HeldProgress
 from query.principal import Principal
 from query.view import PermissionView
 from schemas.label import Label, LabelDefinition
@@ -48,35 +49,38 @@ def test_a_topic_shorter_than_what_was_read_is_another_topic() -> None:
 
 
 def test_messages_of_each_topic_reach_the_view() -> None:
-    view = PermissionView()
-    progress = Progress(source="helpdesk", watermark_ms=7, position=Position("1"), measured_ms=8)
-    take(view, LABELS, b"1", LabelDefinition.of(TEAM).model_dump_json().encode())
-    take(view, RELATIONS, GRANT.record_id.encode(), GRANT.model_dump_json().encode())
-    take(view, PROGRESS, b"helpdesk", progress.model_dump_json().encode())
+    view, held = PermissionView(), HeldProgress()
+    progress = Progress(source="helpdesk", watermark_ms=7, position=Position("1"), measured_ms=8, grants={})
+    take(view, held, LABELS, b"1", LabelDefinition.of(TEAM).model_dump_json().encode())
+    take(view, held, RELATIONS, GRANT.record_id.encode(), GRANT.model_dump_json().encode())
+    take(view, held, PROGRESS, b"helpdesk", progress.model_dump_json().encode())
+    assert held.ready({}) == [progress]
     assert view.visible(ALICE).labels == {TEAM.id}
-    assert view.watermark_ms("helpdesk") == 7
+    assert view.watermark_ms("helpdesk") is None
 
 
 def test_a_lower_watermark_seen_again_does_not_set_a_source_back() -> None:
     view = PermissionView()
     for at in (7, 5):
-        view.advance(Progress(source="helpdesk", watermark_ms=at, position=Position(str(at)), measured_ms=at))
+        view.advance(
+            Progress(source="helpdesk", watermark_ms=at, position=Position(str(at)), measured_ms=at, grants={})
+        )
     assert view.watermark_ms("helpdesk") == 7
 
 
 @pytest.mark.parametrize("value", [None, b"", b"{", b"\xff\xfe", b"[]", b'{"id": "x"}', b"[" * 100_000])
 @pytest.mark.parametrize("topic", [LABELS, RELATIONS, PROGRESS])
 def test_an_unreadable_message_is_counted_and_nothing_else_happens(topic: str, value: bytes | None) -> None:
-    view = PermissionView()
-    take(view, topic, None, value)
+    view, held = PermissionView(), HeldProgress()
+    take(view, held, topic, None, value)
     assert view.ignored == {f"malformed in {topic}": 1}
 
 
 def test_a_row_whose_grant_cannot_be_read_grants_nothing_until_a_readable_one_comes() -> None:
-    view = PermissionView()
+    view, held = PermissionView(), HeldProgress()
     view.define(LabelDefinition.of(TEAM))
     view.relate(GRANT)
-    take(view, RELATIONS, GRANT.record_id.encode(), b"{")
+    take(view, held, RELATIONS, GRANT.record_id.encode(), b"{")
     assert view.visible(ALICE).labels == frozenset()
     view.relate(GRANT.model_copy(update={"position": Position("2")}))
     assert view.visible(ALICE).labels == {TEAM.id}

@@ -208,7 +208,9 @@ def test_the_tables_that_have_stopped_are_those_of_the_newest_progress(view: Per
     def advance(watermark_ms: int, *stopped: str) -> tuple[str, ...]:
         at = Position(f"{watermark_ms:016x}")
         view.advance(
-            Progress(source="helpdesk", watermark_ms=watermark_ms, position=at, measured_ms=0, stopped=stopped)
+            Progress(
+                source="helpdesk", watermark_ms=watermark_ms, position=at, measured_ms=0, grants={}, stopped=stopped
+            )
         )
         return view.stopped_tables("helpdesk")
 

@@ -11,6 +11,8 @@ from streams.progress import Offsets, Tracker, reached
 from streams.send import Message
 
 RAW, CHANGES = ("helpdesk.t", 0), ("freshline.changes", 0)
+ASKED = ["helpdesk.t", "freshline.labels", "freshline.relations", "freshline.changes"]
+"""What grants there are is asked once intake has passed the beat: all that came before it are among them."""
 
 
 class Kafka:
@@ -54,11 +56,15 @@ async def follow(tracker: Tracker) -> Progress:
 
 
 async def test_the_beat_is_followed_through_the_raw_topics_and_then_the_changes() -> None:
-    kafka = Kafka({RAW: 10, CHANGES: 4}, [{}, {RAW: 9}, {RAW: 10}, {RAW: 10}, {RAW: 10, CHANGES: 3}, {CHANGES: 4}])
+    ends = {RAW: 10, CHANGES: 4, ("freshline.labels", 0): 7, ("freshline.relations", 1): 8}
+    kafka = Kafka(ends, [{}, {RAW: 9}, {RAW: 10}, {RAW: 10}, {RAW: 10, CHANGES: 3}, {CHANGES: 4}])
     watched = tracker(kafka)
     watched.note(beat(7))
-    assert await follow(watched) == Progress(source="helpdesk", watermark_ms=1007, position="0007", measured_ms=99)
-    assert (kafka.asked, len(kafka.steps)) == (["helpdesk.t", "freshline.changes"], 1)
+    grants = {"freshline.labels": {0: 7}, "freshline.relations": {1: 8}}
+    assert await follow(watched) == Progress(
+        source="helpdesk", watermark_ms=1007, position="0007", measured_ms=99, grants=grants
+    )
+    assert (kafka.asked, len(kafka.steps)) == (ASKED, 1)
 
 
 async def test_what_intake_wrote_before_the_beat_is_waited_for_although_it_came_later() -> None:
@@ -81,7 +87,7 @@ async def test_a_stopped_table_is_not_waited_for_but_named() -> None:
     watched.note(beat(7))
     progress = await follow(watched)
     assert (progress.watermark_ms, progress.stopped) == (1007, ("s.u",))
-    assert kafka.asked == ["helpdesk.t", "freshline.changes"]
+    assert kafka.asked == ASKED
 
 
 async def test_the_newest_beat_counts_and_an_older_one_is_ignored() -> None:

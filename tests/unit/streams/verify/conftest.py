@@ -103,7 +103,7 @@ class Kafka:
         return iter(self.grant_messages)
 
     def progress(self) -> Iterator[Progress]:
-        yield Progress(source="helpdesk", watermark_ms=1, position=self.passed, measured_ms=1)
+        yield Progress(source="helpdesk", watermark_ms=1, position=self.passed, measured_ms=1, grants={})
 
     after_write: Callable[[], None] = lambda: None
 
