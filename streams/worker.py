@@ -17,6 +17,7 @@ from schemas.settings import Settings
 from schemas.topics import CHANGES, INTERNAL, LARGEST_MESSAGE, worker_client
 from streams.batches import start_again
 from streams.flow import wire
+from streams.frozen import Awake, stay_awake
 from streams.indexes import Indexes
 from streams.intake import tables_by_topic
 from streams.job import Job
@@ -61,6 +62,7 @@ def build(settings: Settings, contracts: Sequence[Contract]) -> faust.App:
     beats = {contract.beat_topic: contract.source for contract in contracts}
     job = Job(beats, taking, indexer, tracker)
     wire(app, job, tracker, settings)
+    app.task(partial(stay_awake, Awake(SESSION / 2)))
     app.task(partial(_heed_pauses, app, indexer))
     app.task(partial(_begin_again_when, app, lambda: stopped(kafka, contracts).keys() != halted.keys()))
     return app
@@ -109,6 +111,7 @@ def _app(settings: Settings) -> faust.App:
         broker_heartbeat_interval=SESSION / 4,
         stream_wait_empty=True,
         producer_linger=0.0,
+        producer_request_timeout=SESSION * 0.8,  # what could not be sent for so long is not sent behind another's back
         producer_max_request_size=LARGEST_MESSAGE,
         loghandlers=[],
     )
