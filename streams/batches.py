@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import NoReturn, TypeVar, cast
 
 import faust
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 from faust.exceptions import ProducerSendError
 from faust.types import EventT
 
@@ -74,9 +74,12 @@ async def persist(what: str, do: Callable[[], Awaitable[T]]) -> T:
 
 
 def may_pass(error: Exception) -> bool:
-    """Whether the same may succeed later: Kafka's own errors say so, any other of these means a part is away."""
+    """Whether the same may succeed later: Kafka's own errors say so, any other of these means a part is away.
+
+    To aiokafka a message that could not be sent in time is lost; but it is still in our hands, to be sent again.
+    """
     kafka = error if isinstance(error, KafkaError) else error.__cause__
-    return bool(kafka.retriable) if isinstance(kafka, KafkaError) else True
+    return bool(kafka.retriable) or isinstance(kafka, KafkaTimeoutError) if isinstance(kafka, KafkaError) else True
 
 
 def give_up(what: str) -> NoReturn:

@@ -110,6 +110,7 @@ def _app(settings: Settings) -> faust.App:
         broker_session_timeout=SESSION,
         broker_heartbeat_interval=SESSION / 4,
         stream_wait_empty=True,
+        stream_buffer_maxsize=2 * settings.batch_size,  # what is read ahead of a part that is away; then reading pauses
         producer_linger=0.0,
         producer_request_timeout=SESSION * 0.8,  # what could not be sent for so long is not sent behind another's back
         producer_max_request_size=LARGEST_MESSAGE,

@@ -27,6 +27,10 @@ LAG_LIMIT = "6s"
 SNAPSHOT_S = 300.0
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--live-home", type=Path, help=f"where the stack's data lies, instead of {LIVE.name}")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many live tests really ran: all that were skipped would look green, too."""
     ended = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
@@ -35,13 +39,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def live_home() -> Path:
-    Stack(LIVE, report=print).erase()
-    shutil.rmtree(LIVE, ignore_errors=True)
-    LIVE.mkdir()
+def live_home(pytestconfig: pytest.Config) -> Path:
+    home: Path = pytestconfig.getoption("--live-home", None) or LIVE
+    Stack(home, report=print).erase()
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
     for shared in ("jars", "models"):
-        (LIVE / shared).symlink_to(HOME / shared)
-    return LIVE
+        (home / shared).symlink_to(HOME / shared)
+    return home
 
 
 @pytest.fixture(scope="session")

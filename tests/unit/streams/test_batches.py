@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError
 from faust.exceptions import ProducerSendError
 
 from schemas.change import Origin
@@ -43,7 +43,14 @@ def failing(*errors: BaseException) -> Any:
 
 @pytest.mark.parametrize(
     "error",
-    [Unavailable("Kafka"), IndexUnavailable(), KafkaConnectionError(), ProducerSendError("x"), TimeoutError()],
+    [
+        Unavailable("Kafka"),
+        IndexUnavailable(),
+        KafkaConnectionError(),
+        KafkaTimeoutError(),
+        ProducerSendError("x"),
+        TimeoutError(),
+    ],
     ids=lambda error: type(error).__name__,
 )
 async def test_a_part_that_is_away_is_waited_for(error: Exception, pauses: list[float]) -> None:
