@@ -8,7 +8,7 @@ FRESHLINE := $(BIN)/freshline
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup demo up down status test check unit live long bench chaos lock clean
+.PHONY: help setup demo up down status test check unit live long bench chaos leaks lock clean
 
 help:  ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,12 +60,17 @@ SECONDS ?= 300
 chaos: setup  ## Random changes and faults at once, and what went wrong: SECONDS=300 SEED=1
 	@$(FRESHLINE) chaos --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
+ANSWERS ?= 20000
+REVOCATIONS ?= 200
+leaks: setup  ## Random companies and questions against an oracle, and revocations timed: ANSWERS=20000 SEED=1
+	@$(FRESHLINE) leaks --answers $(ANSWERS) --revocations $(REVOCATIONS) $(if $(SEED),--seed $(SEED))
+
 lock:  ## Pin the dependencies of pyproject.toml anew
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --quiet --output-file requirements.lock
 
 clean: down  ## Remove what was set up and all local data
-	@for home in .freshline/chaos .freshline .freshline-live; do \
+	@for home in .freshline/chaos .freshline/leaks .freshline .freshline-live; do \
 	  test ! -x $(FRESHLINE) -o ! -d $$home || FRESHLINE_HOME=$$home $(FRESHLINE) down --erase; done
 	@rm -rf $(VENV) .freshline .freshline-live

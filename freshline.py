@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +20,11 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from schemas.answer import Answer, SourceStatus
+from query.capabilities.cli import keys_app as make_keys_app
+from query.capabilities.cli import tokens_app as make_tokens_app
+from query.decisions.cli import audit_app
+from query.policies.cli import policies_app as make_policies_app
+from schemas.answer import Answer, Question, SourceStatus
 from schemas.contract import Contract
 from schemas.errors import FreshlineError, Misconfigured
 from schemas.position import NOWHERE
@@ -30,7 +35,9 @@ if TYPE_CHECKING:
     from infra.chaos.product import Person as ChaosPerson
     from infra.chaos.product import Seen
     from infra.demo.steps import Stage
+    from infra.leaks.bearer import Bearer
     from infra.local.provider import StackProvider
+    from query.principal import Principal
 
 RECORDED = Path("tests/data/recorded")
 
@@ -43,8 +50,8 @@ app = typer.Typer(
 )
 sources_app = typer.Typer(no_args_is_help=True, help="The sources: one contract a file.")
 letters_app = typer.Typer(no_args_is_help=True, help="What could not be applied, with its reason.")
-tokens_app = typer.Typer(no_args_is_help=True, help="Tokens that say who asks.")
-keys_app = typer.Typer(no_args_is_help=True, help="The keys that sign and check tokens.")
+keys_app = make_keys_app(lambda: _settings())
+tokens_app = make_tokens_app(lambda: _settings(), keys_app)
 models_app = typer.Typer(no_args_is_help=True, help="Embedding models.")
 for name, group in (
     ("sources", sources_app),
@@ -54,6 +61,8 @@ for name, group in (
     ("models", models_app),
 ):
     app.add_typer(group, name=name)
+app.add_typer(audit_app, name="audit")
+app.add_typer(make_policies_app(lambda: _settings()), name="policies")
 
 Person = Annotated[str, typer.Option("--as", help="Who asks: a first name of people.json, or user@tenant-mail.")]
 Tenant = Annotated[str, typer.Option(help="The tenant of a person given by mail address.")]
@@ -171,6 +180,20 @@ def chaos(
     sys.exit(0 if play_chaos(plan, home, open_chaos, out).ok else 1)
 
 
+@app.command()
+def leaks(
+    answers: Annotated[int, typer.Option(min=1, help="How many answers to compare with what may be seen.")] = 20_000,
+    revocations: Annotated[int, typer.Option(min=1, help="How many of each kind to time.")] = 200,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same company; by default another one each time.")] = None,
+) -> None:
+    """Prove on a random company of its own that nobody sees too much or too little, and how fast it follows."""
+    from infra.leaks.play import Plan
+    from infra.leaks.play import play as play_leaks
+
+    plan = Plan(answers, revocations, secrets.randbelow(10_000) if seed is None else seed)
+    sys.exit(0 if play_leaks(plan, _settings().home, open_leaks, out).ok else 1)
+
+
 # The sources
 
 
@@ -249,11 +272,13 @@ def resume(source: str, table: str) -> None:
 
 
 @sources_app.command()
-def schema(file: Annotated[Path, typer.Argument()] = Path("connectors/contract.schema.json")) -> None:
-    """Write the JSON Schema that editors check contracts with."""
+def schema(folder: Annotated[Path, typer.Argument()] = Path("connectors")) -> None:
+    """Write the JSON Schemas that editors check contracts and relations.yaml with."""
     from connectors.json_schema import write_json_schema
+    from connectors.relation_file import write_relations_schema
 
-    write_json_schema(file)
+    write_json_schema(folder / "contract.schema.json")
+    write_relations_schema(folder / "relations.schema.json")
 
 
 # The dead letters
@@ -456,21 +481,22 @@ def ask(
     _show(freshness_view(answer.sources))
 
 
-# Tokens, keys, models
+@app.command()
+def explain(
+    record: str,
+    who: Person,
+    tenant: Tenant = "",
+    purpose: Annotated[str, typer.Option(help="What the answer would be for.")] = "",
+) -> None:
+    """Why a person sees a record, or what is missing: for operators."""
+    from query.explain_as import explain_as
+    from query.grounds import grounds_of
+
+    settings = _settings()
+    _print(Text(explain_as(settings, grounds_of(settings), person(settings, who, tenant), purpose, record)))
 
 
-@tokens_app.command()
-def mint(who: Person, tenant: Tenant = "", minutes: Annotated[int, typer.Option(min=1)] = 60) -> None:
-    """Print a token for a person, signed with the local key."""
-    sys.stdout.write(token_for(_settings(), who, tenant, minutes * 60) + "\n")
-
-
-@keys_app.command()
-def generate() -> None:
-    """Make the signing key and its public key. An existing key is never overwritten."""
-    from query.tokens import generate_keys
-
-    _print(Text(f"public key: {generate_keys(_settings().home / 'keys')}"))
+# Models, and what is not for everybody
 
 
 @app.command(hidden=True)
@@ -527,12 +553,18 @@ def settings_of(home: Path) -> Settings:
 
 def token_for(settings: Settings, who: str, tenant: str = "", seconds: int = 60) -> str:
     """A token for a person, by first name or by mail address and tenant, signed with the local key."""
-    from query.ask import resolve_person
-    from query.principal import Principal
     from query.tokens import load_signing_key, mint
 
-    person = Principal(who, tenant) if tenant else resolve_person(who, settings.home)
-    return mint(load_signing_key(settings.home / "keys"), person, settings.audience, seconds, time.time())
+    asker = person(settings, who, tenant)
+    return mint(load_signing_key(settings.home / "keys"), asker, settings.audience, seconds, time.time())
+
+
+def person(settings: Settings, who: str, tenant: str = "") -> "Principal":
+    """A person by first name, or by subject and tenant."""
+    from query.ask import resolve_person
+    from query.principal import Principal
+
+    return Principal(who, tenant) if tenant else resolve_person(who, settings.home)
 
 
 def start_all(stack: "StackProvider", home: Path) -> Settings:
@@ -591,7 +623,6 @@ class _Product:
 
     def ask(self, person: str, question: str) -> Answer:
         from query.ask import ask as ask_api
-        from schemas.answer import Question
 
         token = token_for(self._settings, person)
         return ask_api(api_url(self._settings), token, Question(query=question, limit=5))
@@ -607,13 +638,22 @@ class _Product:
 
 def open_chaos(home: Path) -> "_ChaosProduct":
     """Captures the sources of a home, and opens the doors that chaos watches."""
+    return _ChaosProduct(_captured(home))
+
+
+def open_leaks(home: Path) -> "_LeaksProduct":
+    """Captures the sources of a home, and opens the doors that the leak test goes through."""
+    return _LeaksProduct(_captured(home))
+
+
+def _captured(home: Path) -> Settings:
     from connectors.apply import apply as apply_sources
     from query.tokens import generate_keys
 
     settings = settings_of(home)
     generate_keys(home / "keys")
     apply_sources(_contracts(settings), settings, lambda _: None)
-    return _ChaosProduct(settings_of(home))
+    return settings_of(home)
 
 
 class _ChaosProduct:
@@ -627,7 +667,6 @@ class _ChaosProduct:
 
     def ask(self, person: "ChaosPerson", question: str, limit: int) -> Answer:
         from query.ask import ask as ask_api
-        from schemas.answer import Question
 
         token = token_for(self._settings, person.name, person.tenant)
         return ask_api(api_url(self._settings), token, Question(query=question, limit=limit))
@@ -669,6 +708,48 @@ class _ChaosProduct:
         left = [f"{count} {kind} in {table}" for (table, kind), count in report.left.items()]
         unjudged = [f"{count} unjudged in {table}: {why}" for (table, why), count in report.unjudged.items()]
         return [*left, *unjudged, *(f"{one.kind}: {one.record_id}: {one.detail}" for one in report.examples)]
+
+
+class _LeaksProduct:
+    """The product's doors for the leak test: see `infra.leaks.product.Product`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings, self._keys = settings, settings.home / "keys"
+
+    def token(self, bearer: "Bearer") -> str:
+        from query.asker import Mandate
+        from query.capabilities import issue
+        from query.principal import Principal
+        from query.tokens import load_signing_key, mint
+
+        who, key, now = Principal(bearer.person, bearer.tenant, bearer.agent), load_signing_key(self._keys), time.time()
+        if bearer.kind == "own":
+            return mint(key, who, self._settings.audience, 3600, now)
+        first, *others = [Mandate(**asdict(hand)) for hand in bearer.chain] or [Mandate()]
+        mandate = replace(first, expires_ms=int(now + 3600) * 1000)
+        token = issue.mint(key, issue.Charter(who, self._settings.audience, mandate, bearer.attributes), now)
+        for number, hand in enumerate(others):
+            token = issue.attenuate(token, hand, f"holder {number}")
+        return token
+
+    def ask(self, token: str, question: Question) -> Answer:
+        from query.ask import ask as ask_api
+
+        return ask_api(api_url(self._settings), token, question)
+
+    def watermark_ms(self, token: str) -> int | None:
+        from query.ask import freshness
+
+        return freshness(api_url(self._settings), token)[0].watermark_ms
+
+    def revoke(self, token: str) -> None:
+        from query.capabilities.inspection import inspect as inspect_token
+        from query.capabilities.revoked import revocation, revoke
+        from query.tokens import load_public_keys
+
+        seen = inspect_token(token, load_public_keys(self._keys))
+        ended = revocation(seen.parts[-1].revocation_id, time.time_ns() // 1_000_000, seen.expires_ms())
+        revoke(self._settings.kafka, ended, self._settings.request_timeout)
 
 
 def dsn(settings: Settings) -> str:

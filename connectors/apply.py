@@ -119,7 +119,7 @@ def _apply_connectors(planned: Plan, wanted: Wanted, connect: ConnectApi, report
             continue
         if step.action != "unchanged":
             connect.put(step.name, wanted.connectors[step.name])
-            report(f"connector {step.name}: {step.action}d")
+            report(f"connector {step.name}: {step.action}d: {step.detail}")
         status = connect.status(step.name)
         if status is not None and status.failed:
             connect.restart_failed(step.name)

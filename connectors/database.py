@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
 
+from connectors.replica_identity import Table, untold
 from schemas.errors import Unavailable
 from schemas.settings import Settings, read_secret
 
@@ -15,18 +15,6 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 EXACT_BELOW_BYTES = 64_000_000
 """Rows of a smaller table are counted; of a larger one PostgreSQL's own estimate is taken."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """`columns` maps name to PostgreSQL's type. `primary_key` is in the key's order, empty if there is none.
-
-    `replica_identity` is as in pg_class: d(efault), f(ull), i(ndex), n(othing).
-    """
-
-    columns: dict[str, str]
-    primary_key: tuple[str, ...]
-    replica_identity: str
 
 
 @contextmanager
@@ -55,31 +43,65 @@ def connected(settings: Settings, writing: bool = False) -> Iterator[Connection]
         raise Unavailable("PostgreSQL", reason) from None
 
 
-def columns(connection: Connection, tables: Iterable[str]) -> dict[str, Table]:
+_COLUMNS: LiteralString = """
+WITH RECURSIVE found AS (
+  SELECT c.oid AS place, n.nspname || '.' || c.relname AS name, c.relkind, a.attnum, a.attname, a.attnotnull,
+         format_type(a.atttypid, NULL) AS written, a.atttypid AS type
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+   WHERE c.relkind IN ('r', 'p') AND n.nspname || '.' || c.relname = ANY(%s)
+  UNION ALL
+  SELECT f.place, f.name, f.relkind, f.attnum, f.attname, f.attnotnull OR t.typnotnull, f.written, t.typbasetype
+    FROM found f JOIN pg_type t ON t.oid = f.type AND t.typtype = 'd'
+)
+SELECT f.name, f.relkind = 'p', f.attname, f.written, f.attnotnull, coalesce(e.typname, t.typname), e.oid IS NOT NULL,
+       t.typstorage <> 'p', array_position((i.indkey::int2[])[:i.indnkeyatts - 1], f.attnum)
+  FROM found f JOIN pg_type t ON t.oid = f.type AND t.typtype <> 'd'
+  LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
+  LEFT JOIN pg_index i ON i.indrelid = f.place AND i.indisprimary
+ ORDER BY f.name, f.attnum
+"""
+_IDENTITIES: LiteralString = """
+SELECT n.nspname || '.' || c.relname, format('%%I.%%I', pn.nspname, p.relname),
+       CASE WHEN p.relreplident = 'i' AND (used.indkey::int2[])[:used.indnkeyatts - 1]
+                 @> (own.indkey::int2[])[:own.indnkeyatts - 1] THEN 'd' ELSE p.relreplident END
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_class p ON p.oid = c.oid OR (c.relkind = 'p' AND p.oid IN (SELECT relid FROM pg_partition_tree(c.oid)))
+  JOIN pg_namespace pn ON pn.oid = p.relnamespace
+  LEFT JOIN pg_index used ON used.indrelid = p.oid AND used.indisreplident
+  LEFT JOIN pg_index own ON own.indrelid = p.oid AND own.indisprimary
+ WHERE c.relkind IN ('r', 'p') AND n.nspname || '.' || c.relname = ANY(%s)
+ ORDER BY 1, p.oid <> c.oid, 2
+"""
+
+
+def tables(connection: Connection, names: Iterable[str]) -> dict[str, Table]:
     """The tables (`schema.table`) that exist, as they are now; those that do not are left out."""
-    rows = connection.execute(
-        """
-        SELECT n.nspname || '.' || c.relname, c.relreplident, a.attname, format_type(a.atttypid, NULL),
-               array_position(i.indkey::int2[], a.attnum)
-          FROM pg_class c
-          JOIN pg_namespace n ON n.oid = c.relnamespace
-          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-          LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
-         WHERE c.relkind IN ('r', 'p') AND n.nspname || '.' || c.relname = ANY(%s)
-         ORDER BY 1, a.attnum
-        """,
-        [list(tables)],
-    ).fetchall()
-    found: dict[str, Table] = {}
-    places: dict[str, dict[int, str]] = {}
-    for name, identity, column, kind, place in rows:
-        found.setdefault(name, Table({}, (), identity)).columns[column] = kind
-        if place is not None:
-            places.setdefault(name, {})[place] = column
-    return {
-        name: Table(table.columns, tuple(c for _, c in sorted(places.get(name, {}).items())), table.replica_identity)
-        for name, table in found.items()
-    }
+    wanted = list(names)
+    found: dict[str, list[tuple[Any, ...]]] = {}
+    for name, *column in connection.execute(_COLUMNS, [wanted]).fetchall():
+        found.setdefault(name, []).append(tuple(column))
+    identities: dict[str, dict[str, str]] = {}
+    for name, place, identity in connection.execute(_IDENTITIES, [wanted]).fetchall():
+        identities.setdefault(name, {})[place] = identity
+    return {name: _table(rows, identities.get(name, {})) for name, rows in found.items()}
+
+
+def _table(rows: list[tuple[Any, ...]], identities: dict[str, str]) -> Table:
+    columns, places, hidden, required = dict[str, str](), dict[int, str](), set[str](), set[str]()
+    for _, column, written, not_null, base, array, large, place in rows:
+        columns[column] = written
+        places |= {} if place is None else {place: column}
+        hidden |= {column} if untold(base, array, large) else set()
+        required |= {column} if not_null else set()
+    key = tuple(column for _, column in sorted(places.items()))
+    return Table(columns, key, identities, rows[0][0], frozenset(hidden), frozenset(required))
+
+
+def publications_by_leaf(connection: Connection, names: Iterable[str]) -> set[str]:
+    """Those of the publications that send the rows of a partition under its own name."""
+    asked = "SELECT pubname FROM pg_publication WHERE pubname = ANY(%s) AND NOT pubviaroot"
+    return {name for (name,) in connection.execute(asked, [list(names)]).fetchall()}
 
 
 def table_names(connection: Connection) -> list[str]:

@@ -17,7 +17,7 @@ from connectors.dead_letter_text import MOST_MESSAGE, clip, one_line, short_key
 from connectors.kafka_admin import KafkaAdmin
 from connectors.kafka_offsets import NO_GROUP, KafkaOffsets
 from connectors.kafka_writer import KafkaWriter
-from schemas.change import Origin
+from schemas.change import RELABEL, Origin
 from schemas.dead_letter import FIRST_OFFSET, DeadLetter
 from schemas.duration import seconds
 from schemas.errors import Misconfigured, RejectReason, Unavailable
@@ -215,8 +215,8 @@ def entry_of(letter: DeadLetter, offset: int) -> Entry:
 
 
 def record_of(key: bytes | None) -> bytes | None:
-    """Names the record of an event on its topic by its key, in 16 bytes."""
-    return None if key is None else blake2b(key, digest_size=16).digest()
+    """Names the record of an event on its topic by its key, in 16 bytes. A relabel's key is its record's and more."""
+    return None if key is None else blake2b(key.removesuffix(RELABEL.encode()), digest_size=16).digest()
 
 
 def first_offset(headers: Iterable[tuple[str, bytes]], offset: int) -> int:

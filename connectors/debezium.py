@@ -1,11 +1,12 @@
 """What Freshline needs of a Debezium configuration: what is missing is added, what contradicts is wrong."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from typing import Final
 
 from connectors.config_file import ConfigFile
 from connectors.mistakes import Mistake
+from connectors.outbox import NO_OUTBOXES, OutboxSketch, sketches, with_router
 from schemas.contract import Contract
 from schemas.template import PLACEHOLDER
 from schemas.topics import LARGEST_ROW, beat_prefix
@@ -22,6 +23,7 @@ FIXED: Final[Mapping[str, tuple[str, str]]] = {
     "tombstones.on.delete": ("true", "a delete must end the key in Kafka too"),
     "provide.transaction.metadata": ("true", "it orders the changes within one transaction"),
     "skipped.operations": ("none", "a truncate must empty the index too"),
+    "decimal.handling.mode": ("string", "precise writes numbers as bytes, double loses digits"),
     "errors.tolerance": ("none", "a skipped error would lose a change silently"),
     "event.processing.failure.handling.mode": ("fail", "a skipped event would lose a change silently"),
     "unavailable.value.placeholder": (PLACEHOLDER, "it is how a value that was not sent is told from data"),
@@ -38,8 +40,9 @@ FIXED: Final[Mapping[str, tuple[str, str]]] = {
 DEFAULTS: Final[Mapping[str, str]] = {
     "key.converter.schemas.enable": "false",
     "value.converter.schemas.enable": "false",
-    "decimal.handling.mode": "string",
+    "time.precision.mode": "isostring",
     "publication.autocreate.mode": "filtered",
+    "publish.via.partition.root": "true",
     "poll.interval.ms": "10",
     "producer.override.max.request.size": str(LARGEST_ROW),
     "tasks.max": "1",
@@ -48,6 +51,14 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "topic.creation.default.replication.factor": "-1",
 }
 """Used where the file does not say."""
+
+_UNFIT_TIMES = {
+    "connect": "cuts times to milliseconds",
+    "nanoseconds": "has no room for years beyond 2262",
+    "structured": "writes times as objects, which are no event times",
+}
+"""Ways of writing times that lose something. The others that are numbers lose nothing, but only isostring can be
+verified."""
 
 _RESHAPING = (
     "ExtractNewRecordState",
@@ -73,10 +84,13 @@ _EMIT = re.compile(r"pg_logical_emit_message\s*\(\s*(true|false)\s*,\s*'([^']*)'
 
 def effective(contract: Contract, options: Mapping[str, str]) -> dict[str, str]:
     """The configuration that runs: the file's options, and what Freshline needs where the file is silent."""
-    return effective_for(contract.source, list(contract.tables), options)
+    dropped = without_masked(options, [f"{name}.{column}" for name, t in contract.tables.items() for column in t.mask])
+    return effective_for(contract.source, list(contract.tables), dropped, sketches(contract.outboxes))
 
 
-def effective_for(source: str, tables: list[str], options: Mapping[str, str]) -> dict[str, str]:
+def effective_for(
+    source: str, tables: list[str], options: Mapping[str, str], outboxes: Mapping[str, OutboxSketch] = NO_OUTBOXES
+) -> dict[str, str]:
     """As `effective`, for a contract that is not (yet) right as a whole."""
     ours = {name: value for name, (value, _) in FIXED.items()} | dict(DEFAULTS)
     ours |= {
@@ -85,10 +99,23 @@ def effective_for(source: str, tables: list[str], options: Mapping[str, str]) ->
         "publication.name": f"freshline_{source}",
     }
     if not any(option.startswith(("table.", "schema.")) for option in options):
-        ours["table.include.list"] = ",".join(re.escape(table) for table in tables)
+        ours["table.include.list"] = ",".join(re.escape(table) for table in (*tables, *outboxes))
     if not any(option.startswith("message.prefix.") for option in options):
         ours["message.prefix.include.list"] = re.escape(beat_prefix(source))
-    return {**ours, **options, "name": source}
+    return with_router(source, tables, outboxes, {**ours, **options, "name": source})
+
+
+def without_masked(options: Mapping[str, str], masked: Iterable[str]) -> dict[str, str]:
+    """The options, with masked columns (`schema.table.column`) dropped by the connector: they never reach Kafka.
+
+    A file that lists what it includes drops the others by that; Debezium takes only one of the two lists.
+    """
+    option, found = "column.exclude.list", dict(options)
+    listed = found.get(option, "")
+    more = [re.escape(name) for name in masked if not _matches(listed, name)]
+    if more and "column.include.list" not in found:
+        found[option] = ",".join(filter(None, (listed.strip().rstrip(","), *more)))
+    return found
 
 
 def is_ours(name: str, options: Mapping[str, str]) -> bool:
@@ -102,10 +129,20 @@ def is_secret(option: str) -> bool:
     return _SECRET.search(option) is not None
 
 
-def check(source: str, slo: float | None, tables: Mapping[str, Set[str]], config: ConfigFile) -> list[Mistake]:
+def captures_column(config: ConfigFile | None, name: str) -> bool:
+    """Whether a connector sends a column (`schema.table.column`), as far as the configuration can be read."""
+    options = {} if config is None else config.options
+    wanted = (("column.include.list", True), ("column.exclude.list", False))
+    return all(_matches(options[option], name) in (should, None) for option, should in wanted if option in options)
+
+
+def check(
+    source: str, slo: float | None, tables: Mapping[str, Set[str]], config: ConfigFile, masked: Iterable[str] = ()
+) -> list[Mistake]:
     """Everything in a configuration that contradicts the contract or what Freshline depends on.
 
-    `slo` is in seconds, None where the contract's own is not usable; `tables` holds the columns the contract names.
+    `slo` is in seconds, None where the contract's own is not usable; `tables` holds the columns the contract uses;
+    `masked` are columns (`schema.table.column`) that must not be sent.
     """
     mistakes = [
         *_fixed(source, config),
@@ -113,7 +150,7 @@ def check(source: str, slo: float | None, tables: Mapping[str, Set[str]], config
         *_transforms(config),
         *_beats(source, slo, config),
     ]
-    mistakes += [*_captured(tables, config), *_columns(tables, config)]
+    mistakes += [*_captured(tables, config), *_columns(tables, config), *_masked(masked, config)]
     return mistakes
 
 
@@ -125,8 +162,9 @@ def _fixed(source: str, config: ConfigFile) -> Iterator[Mistake]:
         same = found == value if option in _EXACT else found.lower() == value.lower()
         if not same:
             yield config.mistake(option, f"is {found!r}", f"make it {value!r} or leave it out: {why}")
-    if config.options.get("decimal.handling.mode") == "precise":
-        yield config.mistake("decimal.handling.mode", "writes numbers as bytes", "make it 'string' or leave it out")
+    what = _UNFIT_TIMES.get(config.options.get("time.precision.mode", "").lower())
+    if what is not None:
+        yield config.mistake("time.precision.mode", what, "make it 'isostring' or leave it out")
 
 
 def _secrets(config: ConfigFile) -> Iterator[Mistake]:
@@ -141,7 +179,8 @@ def _transforms(config: ConfigFile) -> Iterator[Mistake]:
         kind = config.options.get(f"transforms.{name}.type", "")
         if kind.endswith(_RESHAPING):
             what = "changes the shape of events, so positions and deletes are lost"
-            yield config.mistake(f"transforms.{name}.type", what, f"take {name!r} out of transforms")
+            todo = "; declare its table under outboxes in the contract instead" if kind.endswith("EventRouter") else ""
+            yield config.mistake(f"transforms.{name}.type", what, f"take {name!r} out of transforms{todo}")
         elif kind.endswith(_RENAMING):
             what = "sends events to topics Freshline does not read"
             yield config.mistake(f"transforms.{name}.type", what, f"take {name!r} out of transforms")
@@ -209,6 +248,13 @@ def _columns(tables: Mapping[str, Set[str]], config: ConfigFile) -> Iterator[Mis
                 break
             if matches is not wanted:
                 yield config.mistake(option, f"leaves out {name}, which the contract uses", f"let {name} pass")
+
+
+def _masked(masked: Iterable[str], config: ConfigFile) -> Iterator[Mistake]:
+    option = "column.include.list"
+    for name in masked if option in config.options else ():
+        if _matches(config.options[option], name):
+            yield config.mistake(option, f"sends {name}, which the contract masks", f"take {name} out")
 
 
 def _matches(patterns: str, name: str) -> bool | None:

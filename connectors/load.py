@@ -1,5 +1,6 @@
 """Source contracts from their files. Everything wrong in every file is reported at once, with lines."""
 
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
@@ -8,12 +9,15 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from connectors.config_file import ConfigFile, read_config
-from connectors.debezium import check, effective_for
+from connectors.debezium import check, effective_for, without_masked
 from connectors.document import Document, Loc, read_document
 from connectors.mistakes import ContractInvalid, Mistake, did_you_mean
+from connectors.outbox import OutboxSketch, check_router, sketch_outbox
+from connectors.relation_file import RELATIONS_FILE
 from connectors.sketch import Sketch, sketch
-from schemas.contract import Contract, Freshness
+from schemas.contract import Contract, Freshness, emptiness
 from schemas.duration import seconds
+from schemas.topics import raw_topic
 
 _ADVICE = {
     "missing": "add it",
@@ -28,11 +32,12 @@ _ADVICE = {
 
 @dataclass
 class Draft:
-    """A contract file as far as it could be understood: `tables` holds what can be read of each."""
+    """A contract file as far as it could be understood: `tables` and `outboxes` hold what can be read of each."""
 
     document: Document
     contract: Contract | None = None
     tables: dict[str, Sketch] = field(default_factory=dict)
+    outboxes: dict[str, OutboxSketch] = field(default_factory=dict)
     config: ConfigFile | None = None
     mistakes: list[Mistake] = field(default_factory=list)
 
@@ -44,6 +49,25 @@ class Draft:
     def source(self) -> str:
         """The source's name as written, even where the rest is wrong; empty where there is none."""
         return str(_get(self.document.data, "source") or "")
+
+    @property
+    def masked(self) -> list[str]:
+        """Columns (`schema.table.column`) that must not reach Kafka."""
+        return [f"{name}.{column}" for name, table in self.tables.items() for column in table.mask]
+
+    @property
+    def options(self) -> dict[str, str]:
+        """The connector's options that would run, as far as they can be read."""
+        written = without_masked(self.config.options if self.config else {}, self.masked)
+        return effective_for(self.source, list(self.tables), written, self.outboxes)
+
+    def places(self) -> dict[str, Loc]:
+        """Whatever needs a topic name of its own, and where it is written: tables, outboxes, their aggregate types."""
+        found: dict[str, Loc] = {name: ("tables", name) for name in self.tables}
+        for name, outbox in self.outboxes.items():
+            found[name] = ("outboxes", name)
+            found |= {f"{name}.{each}": ("outboxes", name, "aggregates", each) for each in outbox.aggregates}
+        return found
 
 
 def load(folder: Path) -> list[Contract]:
@@ -58,7 +82,8 @@ def load_file(file: Path) -> Contract:
 
 def drafts(folder: Path) -> list[Draft]:
     """Every contract file of a folder with its mistakes, those between files (two of one name) included."""
-    found = [draft(file) for file in sorted((*folder.glob("*.yaml"), *folder.glob("*.yml")))]
+    files = sorted((*folder.glob("*.yaml"), *folder.glob("*.yml")))
+    found = [draft(file) for file in files if file.name != RELATIONS_FILE]
     first: dict[str, Path] = {}
     for one in found:
         if one.source and first.setdefault(one.source, one.file) != one.file:
@@ -77,15 +102,28 @@ def draft(file: Path) -> Draft:
     try:
         found.contract = Contract.model_validate(document.data)
     except ValidationError as error:
-        details = [detail for detail in error.errors(include_url=False) if not _of_a_whole_table(detail)]
+        details = [detail for detail in error.errors(include_url=False) if not _of_a_whole(detail)]
         found.mistakes += [_explain(document, detail) for detail in details]
-    tables = _get(document.data, "tables")
-    found.tables = {str(name): sketch(table) for name, table in tables.items()} if isinstance(tables, dict) else {}
-    for name, table in found.tables.items():
-        for what in table.contradictions:
-            found.mistakes.append(document.mistake(("tables", name), what, "change it accordingly"))
+    found.tables = {str(name): sketch(table) for name, table in _within(document.data, "tables").items()}
+    found.outboxes = {str(name): sketch_outbox(data) for name, data in _within(document.data, "outboxes").items()}
+    found.mistakes += [document.mistake(loc, what, "change it accordingly") for loc, what in _contradictions(found)]
+    found.mistakes += _shared_topics(found)
     _add_config(found)
     return found
+
+
+def _contradictions(found: Draft) -> Iterator[tuple[Loc, str]]:
+    """What the parts of a contract say against each other, also where a field is wrong, and where."""
+    written = [_get(found.document.data, name) for name in ("tables", "outboxes")]
+    if isinstance(found.document.data, dict) and all(isinstance(each, dict | None) for each in written):
+        for what in emptiness(found.tables, found.outboxes):
+            yield ("outboxes",) if found.outboxes else ("tables",), what
+    for name, table in found.tables.items():
+        for what in table.contradictions:
+            yield ("tables", name), what
+    for name, outbox in found.outboxes.items():
+        for aggregate, what in outbox.contradictions:
+            yield ("outboxes", name, "aggregates", aggregate), what
 
 
 def _contracts(found: list[Draft], place: Path) -> list[Contract]:
@@ -103,7 +141,7 @@ def _refuse_shared(found: list[Draft]) -> None:
     for one in found:
         if one.config is None or not one.config.readable:
             continue
-        options = effective_for(one.source, list(one.tables), one.config.options)
+        options = one.options
         for option in ("slot.name", "publication.name"):
             place = (
                 options.get("database.hostname", ""),
@@ -115,6 +153,20 @@ def _refuse_shared(found: list[Draft]) -> None:
             if owner != one.source:
                 what = f"{options[option]!r} is already taken by source {owner!r}"
                 one.mistakes.append(one.config.mistake(option, what, "give each source its own, or leave it out"))
+
+
+def _shared_topics(found: Draft) -> Iterator[Mistake]:
+    """A topic's name holds `_` for what it must not hold: two tables that come to share one could not be told apart.
+
+    Those of two sources never do: a topic's name begins with its source's, which has no dot.
+    """
+    owners: dict[str, str] = {}
+    for name, loc in found.places().items():
+        topic = raw_topic(found.source, name)
+        owner = owners.setdefault(topic, name)
+        if owner != name:
+            what = f"{name!r} and {owner!r} would share the topic {topic!r}"
+            yield found.document.mistake(loc, what, "read one of them in a source of its own, or rename it")
 
 
 def _add_config(found: Draft) -> None:
@@ -131,7 +183,10 @@ def _add_config(found: Draft) -> None:
     source = found.source or config.options.get("topic.prefix", "")
     if config.readable:
         told = {mistake.where for mistake in config.mistakes}
-        mistakes = check(source, _slo(found.document.data), {n: t.columns() for n, t in found.tables.items()}, config)
+        captured: dict[str, Set[str]] = {name: table.used for name, table in found.tables.items()}
+        captured |= {name: set(outbox.columns.values()) for name, outbox in found.outboxes.items()}
+        mistakes = check(source, _slo(found.document.data), captured, config, found.masked)
+        mistakes += check_router(found.outboxes, config)
         found.mistakes += [mistake for mistake in mistakes if mistake.where not in told]
 
 
@@ -144,9 +199,11 @@ def _slo(data: Any) -> float | None:
         return None
 
 
-def _of_a_whole_table(error: ErrorDetails) -> bool:
-    """What a table's fields say against each other: found in its sketch, also where a field is wrong."""
-    return error["type"] == "value_error" and len(error["loc"]) == 2 and error["loc"][0] == "tables"
+def _of_a_whole(error: ErrorDetails) -> bool:
+    """What parts say against each other: see `_contradictions`."""
+    return error["type"] == "value_error" and (
+        not error["loc"] or (error["loc"][0], len(error["loc"])) in (("tables", 2), ("outboxes", 4))
+    )
 
 
 def _explain(document: Document, error: ErrorDetails) -> Mistake:
@@ -180,6 +237,11 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((model for inner in get_args(annotation) if (model := _model_in(inner))), None)
+
+
+def _within(data: Any, name: str) -> dict[Any, Any]:
+    inside = _get(data, name)
+    return inside if isinstance(inside, dict) else {}
 
 
 def _get(data: Any, name: str) -> Any:

@@ -13,6 +13,10 @@ Action = Literal["create", "update", "unchanged", "refuse", "remove"]
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 FOREVER = "-1"
+REWRITING = frozenset(
+    ("time.precision.mode", *(f"{kind}.handling.mode" for kind in ("decimal", "binary", "hstore", "interval")))
+)
+"""Options that decide how values are written: with another one, what was read before differs from what comes."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,10 @@ def _connector_step(name: str, options: Mapping[str, str], found: Found) -> Step
     if there is None:
         return Step("connector", name, "create", f"captures {options.get('table.include.list', 'its tables')}")
     changed = sorted({*changed_options(options, there), *(there.keys() - options.keys())})
-    return Step("connector", name, "update", _listed(changed)) if changed else Step("connector", name, "unchanged")
+    if not changed:
+        return Step("connector", name, "unchanged")
+    again = f"; values are written otherwise from then on: then run freshline verify {name} --repair"
+    return Step("connector", name, "update", _listed(changed) + (again if REWRITING & set(changed) else ""))
 
 
 def _leftover(name: str) -> Step:

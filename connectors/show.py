@@ -57,6 +57,9 @@ def _troubles(report: SourceReport) -> Iterator[Text]:
         when = datetime.fromtimestamp(state.at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         yield Text(f"{source} {state.table} stopped at {when}: {state.reason}", style="red")
         yield Text(f"   correct its contract, or: freshline sources resume {source} {state.table}")
+    for gap in report.not_logged:
+        yield Text(f"{source} {gap}", style="red")
+        yield Text(f"   then make good what was missed: freshline verify {source} --repair")
     for error in report.connector.errors:
         yield Text(f"{source}: {error}", style="red")
     if report.expired:

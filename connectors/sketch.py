@@ -31,19 +31,20 @@ def sketch(data: Any) -> Sketch:
     """Read a table of a YAML document. Never raises."""
     if not isinstance(data, dict):
         return Sketch()
-    key, mask = _names(data.get("key")), _names(data.get("mask"))
-    event_time = next(iter(_names(data.get("event_time"))), None)
+    key, mask = names_in(data.get("key")), names_in(data.get("mask"))
+    event_time = next(iter(names_in(data.get("event_time"))), None)
     filled = {column for name in _FILLED for text in _texts(data.get(name)) for column in _columns(text)}
     quality = data.get("quality")
-    required = _names(quality.get("required")) if isinstance(quality, dict) else ()
-    named = {*key, *_names(data.get("metadata")), *required, *filled}
+    required = names_in(quality.get("required")) if isinstance(quality, dict) else ()
+    named = {*key, *names_in(data.get("metadata")), *required, *filled}
     used = frozenset(named | ({event_time} if event_time else set()))
     searchable = [data.get(name) is not None for name in ("text", "permissions")]
     said = contradictions((searchable[0], searchable[1]), bool(data.get("relation")), used, mask)
     return Sketch(key, event_time, mask, used, tuple(said))
 
 
-def _names(value: Any) -> tuple[str, ...]:
+def names_in(value: Any) -> tuple[str, ...]:
+    """The names in what is written as one, or as a list of them; anything else is left out."""
     values = value if isinstance(value, list) else [value]
     return tuple(name for name in values if isinstance(name, str) and name)
 

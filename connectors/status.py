@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,13 +13,14 @@ from connectors.connect_api import ConnectApi, ConnectorStatus
 from connectors.dead_letters import DeadLetters
 from connectors.kafka_admin import KafkaAdmin
 from connectors.kafka_offsets import KafkaOffsets, Offsets
+from connectors.replica_identity import not_logged
 from connectors.table_states import stopped
 from schemas.contract import Contract
 from schemas.errors import Unavailable
 from schemas.progress import Progress
 from schemas.settings import Settings
 from schemas.table_state import TableState
-from schemas.topics import CHANGES, PROGRESS
+from schemas.topics import CHANGES, PROGRESS, raw_topic
 
 NEWEST_PROGRESS = 1000
 """Where a source's last progress is looked for first; only a long silent source needs the whole topic."""
@@ -52,6 +53,8 @@ class SourceReport:
     lag_ms: int | None
     dead_letters: int
     stopped: tuple[TableState, ...] = ()
+    not_logged: tuple[str, ...] = ()
+    """Tables that do not log all that is needed of a change, and the statements that mend it."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def status(contracts: Sequence[Contract], settings: Settings) -> Status:
     queues = Queues(group.begin_offsets(topics), group.end_offsets(topics), group.committed(topics))
     watermarks = last_progress(kafka, {contract.source for contract in contracts})
     dead = Counter(entry.source for entry in DeadLetters(settings).read(lambda *_: None).open.values())
-    rows = _rows_expected(contracts, settings)
+    rows, gaps = _ask_database(contracts, settings)
     halted = stopped(kafka, contracts)
     now_ms = time.time_ns() // 1_000_000
     reports = []
@@ -119,6 +122,7 @@ def status(contracts: Sequence[Contract], settings: Settings) -> Status:
                     lag_ms=None if watermark is None else max(0, now_ms - watermark),
                     dead_letters=dead[contract.source],
                     stopped=tuple(state for state in halted.values() if state.source == contract.source),
+                    not_logged=gaps.get(contract.source, ()),
                 )
             )
     known = {contract.source for contract in contracts}
@@ -146,7 +150,7 @@ def snapshot(
     Debezium notes in its offset that a snapshot runs. Before it has noted anything, a beat tells: it comes
     only through the source's log, which is read after the snapshot.
     """
-    read = queues.held(contract.raw_topics())
+    read = queues.held(raw_topic(contract.source, table) for table in contract.tables)
     unfinished = any("snapshot" in offset for offset in offsets)
     done = not unfinished if offsets else queues.held([contract.beat_topic]) > 0
     state: Literal["waiting", "running", "done"] = "done" if done else "running" if read or offsets else "waiting"
@@ -162,12 +166,23 @@ def _connector(connect: ConnectApi, source: str) -> tuple[ConnectorStatus, Seque
         return ConnectorStatus("UNREACHABLE", errors=(str(error),)), ()
 
 
-def _rows_expected(contracts: Sequence[Contract], settings: Settings) -> dict[str, int] | None:
+def _ask_database(
+    contracts: Sequence[Contract], settings: Settings
+) -> tuple[dict[str, int] | None, dict[str, tuple[str, ...]]]:
+    """Table -> its rows now, None = no database; and source -> what its tables do not log."""
     try:
         with database.connected(settings) as connection:
-            return database.row_counts(connection, {table for c in contracts for table in c.tables})
+            rows = database.row_counts(connection, {table for c in contracts for table in c.tables})
+            return rows, {c.source: tuple(_not_logged(connection, c)) for c in contracts}
     except Unavailable:
-        return None
+        return None, {}
+
+
+def _not_logged(connection: database.Connection, contract: Contract) -> Iterator[str]:
+    for name, real in database.tables(connection, contract.tables).items():
+        rules = contract.tables[name]
+        for what, todo in not_logged(rules.columns() - set(rules.mask), lambda _: False, real):
+            yield f"{name}: {what}; {todo}"
 
 
 def _progress(value: bytes | None) -> Progress | None:

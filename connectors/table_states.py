@@ -24,7 +24,9 @@ def states(kafka: KafkaAdmin) -> dict[str, TableState]:
 def stopped(kafka: KafkaAdmin, contracts: Iterable[Contract]) -> dict[str, TableState]:
     """Raw topic -> why it stopped, for tables that have and whose contract is still the one they stopped with."""
     said = states(kafka)
-    now = {topic: fingerprint(c.tables[table]) for c in contracts for topic, table in c.raw_topics().items()}
+    now = {
+        raw_topic(c.source, table): fingerprint(rules) for c in contracts for table, rules in c.record_tables().items()
+    }
     return {
         topic: state for topic, state in said.items() if state.state == "stopped" and now.get(topic) == state.contract
     }
@@ -36,7 +38,7 @@ def resume(bootstrap: str, contracts: Sequence[Contract], source: str, table: st
     Raises Misconfigured for a table no contract has, Unavailable where Kafka does not take the message.
     """
     contract = next((c for c in contracts if c.source == source), None)
-    if contract is None or table not in contract.tables:
+    if contract is None or table not in contract.record_tables():
         raise Misconfigured(f"no contract has a table {table!r} of source {source!r}")
     topic = raw_topic(source, table)
     state = TableState(
@@ -45,7 +47,7 @@ def resume(bootstrap: str, contracts: Sequence[Contract], source: str, table: st
         table=table,
         state="running",
         at_ms=at_ms,
-        contract=fingerprint(contract.tables[table]),
+        contract=fingerprint(contract.record_tables()[table]),
     )
     producer = Producer(quiet(bootstrap))
     producer.produce(TABLES, state.model_dump_json().encode(), topic.encode())

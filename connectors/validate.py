@@ -5,10 +5,13 @@ from pathlib import Path
 
 from connectors import database
 from connectors.connect_api import ConnectApi
-from connectors.database import Table
-from connectors.debezium import POSTGRES, REFERENCE, effective_for
-from connectors.load import Draft, drafts
-from connectors.mistakes import Mistake, did_you_mean
+from connectors.debezium import POSTGRES, REFERENCE, captures_column
+from connectors.load import Draft, drafts, load
+from connectors.mistakes import ContractInvalid, Mistake, did_you_mean
+from connectors.outbox_table import outbox_mistakes
+from connectors.partitions import partition_mistakes
+from connectors.relation_file import load_relations
+from connectors.replica_identity import Table, not_logged
 from connectors.sketch import Sketch
 from schemas.errors import Misconfigured, Unavailable
 from schemas.settings import Settings
@@ -26,6 +29,7 @@ def validate(folder: Path, settings: Settings, online: bool) -> list[Mistake]:
     mistakes = [mistake for draft in found for mistake in draft.mistakes]
     if not found:
         mistakes.append(Mistake(folder, 0, "", "there is no contract here", "add a <source>.yaml"))
+    mistakes += _of_relations(folder, found)
     away: list[Unavailable] = []
     for check in (_against_database, _against_connect) if online else ():
         try:
@@ -38,11 +42,22 @@ def validate(folder: Path, settings: Settings, online: bool) -> list[Mistake]:
     return sorted(set(mistakes))
 
 
+def _of_relations(folder: Path, found: list[Draft]) -> list[Mistake]:
+    """Of relations.yaml, by itself, and against the contracts if each of these is right."""
+    try:
+        load_relations(folder, [] if any(draft.mistakes for draft in found) else load(folder) if found else [])
+    except ContractInvalid as invalid:
+        return invalid.mistakes
+    return []
+
+
 def _against_database(folder: Path, found: list[Draft], settings: Settings) -> Iterator[Mistake]:
     with database.connected(settings) as connection:
         level = database.wal_level(connection)
         names = database.table_names(connection)
-        real = database.columns(connection, {table for draft in found for table in draft.tables})
+        real = database.tables(connection, {table for draft in found for table in (*draft.tables, *draft.outboxes)})
+        publications = {draft.options["publication.name"] for draft in found}
+        by_leaf = database.publications_by_leaf(connection, publications)
     if level != "logical":
         todo = "set wal_level = logical and restart PostgreSQL"
         yield Mistake(folder, 0, settings.pg_database, f"the database's wal_level is {level!r}", todo)
@@ -53,6 +68,8 @@ def _against_database(folder: Path, found: list[Draft], settings: Settings) -> I
             elif name.count(".") == 1:  # any other name is told to be none
                 todo = did_you_mean(name, names, f"create it in {settings.pg_database} or take it out")
                 yield draft.document.mistake(("tables", name), "there is no such table in the database", todo)
+        yield from outbox_mistakes(draft, real, names, by_leaf)
+        yield from partition_mistakes(draft, real, by_leaf)
 
 
 def table_mistakes(draft: Draft, name: str, rules: Sketch, real: Table) -> Iterator[Mistake]:
@@ -71,9 +88,9 @@ def table_mistakes(draft: Draft, name: str, rules: Sketch, real: Table) -> Itera
     if kind is not None and not kind.startswith(_TIMES):
         what = f"{rules.event_time!r} is of type {kind}, which is not a time"
         yield document.mistake((*here, "event_time"), what, "name a timestamp, date or integer column")
-    if real.replica_identity == "n":
-        todo = f"ALTER TABLE {name} REPLICA IDENTITY DEFAULT"
-        yield document.mistake(here, "its updates and deletes are not logged", todo)
+    used = rules.columns() - set(rules.mask)
+    for what, todo in not_logged(used, lambda column: captures_column(draft.config, f"{name}.{column}"), real):
+        yield document.mistake(here, what, todo)
 
 
 def _against_connect(_: Path, found: list[Draft], settings: Settings) -> Iterator[Mistake]:
@@ -81,9 +98,8 @@ def _against_connect(_: Path, found: list[Draft], settings: Settings) -> Iterato
         for draft in found:
             if draft.config is None or not draft.config.readable:
                 continue
-            options = effective_for(draft.source, list(draft.tables), draft.config.options)
             try:
-                yield from option_mistakes(draft, api.validate({**options, "connector.class": POSTGRES}))
+                yield from option_mistakes(draft, api.validate({**draft.options, "connector.class": POSTGRES}))
             except Misconfigured as error:
                 yield draft.config.mistake("", str(error), "correct it, or install what is missing there")
 

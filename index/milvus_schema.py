@@ -75,11 +75,14 @@ def to_mark(entity: dict[str, Any]) -> Mark:
 
 def oversized(row: Row) -> str | None:
     """The first field of a row that Milvus would not take, in words; None if it takes all."""
-    for name, limit in _VARCHARS.items():
-        size = len(str(getattr(row, name)).encode())
-        if size > limit:
-            return f"field {name!r} is {size} bytes, the index takes {limit}"
-    return None
+    problems = (field_oversized(name, str(getattr(row, name))) for name in _VARCHARS)
+    return next((problem for problem in problems if problem), None)
+
+
+def field_oversized(name: str, value: str) -> str | None:
+    """Why Milvus would not take this text in that field, in words; None if it does."""
+    size = len(value.encode())
+    return f"field {name!r} is {size} bytes, the index takes {_VARCHARS[name]}" if size > _VARCHARS[name] else None
 
 
 def make_collections(client: MilvusClient, names: Names, spec: ModelSpec) -> None:

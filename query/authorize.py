@@ -1,57 +1,94 @@
 """What an asker may search: the only maker of an AccessFilter."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from query.asker import Asker, Circumstances, Operation
+from query.capabilities.reach import within
 from query.clock import Instant
-from query.principal import Principal
+from query.policies.ceiling import within_ceiling
+from query.policies.gate import PolicyGate
+from query.policies.ruling import Ruling
 from query.status import is_shown, statuses
 from query.view import PermissionView, Visibility
 from schemas.access import AccessFilter
 from schemas.answer import Question, SourceStatus
 from schemas.contract import Contract
 from schemas.errors import InvalidQuestion, PermissionsUnknown
+from schemas.label import LabelId
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What decides: labels and relations, contracts by source, policies; and the lag beyond which nothing is shown."""
+
+    view: PermissionView
+    contracts: Mapping[str, Contract]
+    policies: PolicyGate
+    lag_limit_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class Authorized:
-    """What the search may touch, the status of each source asked, and why each label is visible."""
+    """What the search may touch, the status of each source asked, and why each label is visible.
+
+    Records whose label is in `unsure` must be judged by `ruling`, one by one, before they leave.
+    """
 
     access: AccessFilter
     statuses: list[SourceStatus]
     visibility: Visibility
+    ruling: Ruling
+    unsure: frozenset[LabelId]
 
 
 def authorize(
-    principal: Principal,
+    asker: Asker,
     question: Question,
-    view: PermissionView,
-    contracts: Mapping[str, Contract],
-    lag_limit_s: float,
+    circumstances: Circumstances,
+    grounds: Grounds,
     now: Instant,
+    operation: Operation = "search",
 ) -> Authorized:
-    """Decide what of the asked sources `principal` may search now.
+    """Decide what of the asked sources `asker` may search now: what relations let it reach, below its token's ceiling,
+    and not forbidden by a policy.
 
-    Only sources whose watermark is known and within the limit are searched. What rows of the others grant is
-    not believed either, wherever the granted rows are. Raises InvalidQuestion for a source nobody configured,
-    and PermissionsUnknown when the view is incomplete or too old, or no asked source may be searched.
+    Only sources whose watermark is known and within the limit are searched. What rows of the others grant is not
+    believed either, wherever the granted rows are. Raises InvalidQuestion for a source nobody configured or the token
+    does not name, PermissionsUnknown when the view is incomplete or too old or no asked source may be searched, and
+    PolicyBroken.
     """
-    asked = _asked(question, contracts)
-    require_current(view, lag_limit_s, now)
-    states = {status.source: status for status in statuses(contracts.values(), view, lag_limit_s, now.wall_ms)}
+    view, contracts = grounds.view, grounds.contracts
+    asked = _asked(within(asker.mandate, question, contracts), contracts)
+    require_current(view, grounds.lag_limit_s, now)
+    states = {s.source: s for s in statuses(contracts.values(), view, grounds.lag_limit_s, now.wall_ms)}
     shown = frozenset(source for source in asked if is_shown(states[source]))
     if not shown:
         raise PermissionsUnknown("none of the sources asked is up to date enough to be shown; ask again later")
-    trusted = {source for source, status in states.items() if is_shown(status)}
-    granting = view.granting_sources | {name for name, contract in contracts.items() if _grants(contract)}
-    visibility = view.visible(principal, doubted=frozenset(granting - trusted))
-    return Authorized(AccessFilter(visibility.labels, shown), [states[source] for source in asked], visibility)
+    visibility = view.visible(asker.principal, doubted=_doubted(grounds, states.values()))
+    below = within_ceiling(visibility.labels, visibility.definitions, asker.mandate.ceiling)
+    ruling = grounds.policies.rule(asker, operation, circumstances)
+    narrowed = ruling.narrow(below, visibility.definitions, shown)
+    access = AccessFilter(narrowed.labels, narrowed.sources)
+    return Authorized(access, [states[source] for source in asked], visibility, ruling, narrowed.unsure)
+
+
+def doubted_sources(grounds: Grounds, now: Instant) -> frozenset[str]:
+    """Sources whose rows grant something and are too far behind to be believed."""
+    states = statuses(grounds.contracts.values(), grounds.view, grounds.lag_limit_s, now.wall_ms)
+    return _doubted(grounds, states)
 
 
 def require_current(view: PermissionView, lag_limit_s: float, now: Instant) -> None:
     """Raises PermissionsUnknown unless the view was complete within the last `lag_limit_s` seconds."""
     if view.as_of is None or now.steady - view.as_of > lag_limit_s:
         raise PermissionsUnknown()
+
+
+def _doubted(grounds: Grounds, states: Collection[SourceStatus]) -> frozenset[str]:
+    trusted = {status.source for status in states if is_shown(status)}
+    granting = grounds.view.granting_sources | {n for n, contract in grounds.contracts.items() if _grants(contract)}
+    return frozenset(granting - trusted)
 
 
 def _asked(question: Question, contracts: Mapping[str, Contract]) -> list[str]:
@@ -65,4 +102,4 @@ def _asked(question: Question, contracts: Mapping[str, Contract]) -> list[str]:
 
 
 def _grants(contract: Contract) -> bool:
-    return any(table.relation for table in contract.tables.values())
+    return any(table.relation for table in contract.record_tables().values())

@@ -12,7 +12,7 @@ from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from query.principal import Principal
+from query.asker import Asker
 from query.problems import BodyTooLarge, InternalError, TimedOut, problem_response
 from schemas.errors import FreshlineError, Refused, Unauthenticated
 
@@ -20,8 +20,8 @@ OPEN = frozenset({"/healthz", "/readyz", "/openapi.json"})
 MAX_BODY_BYTES = 64 * 1024
 log = logging.getLogger("freshline.query")
 
-Verify = Callable[[str], Principal]
-"""A token to its principal; raises Unauthenticated."""
+Verify = Callable[[str], Asker]
+"""A token to who asks with it. May block. Raises Unauthenticated; NotAvailable while it cannot be known."""
 
 
 class Door:
@@ -62,7 +62,8 @@ class Door:
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] not in OPEN:
-            scope.setdefault("state", {})["principal"] = self._verify(_token(scope))
+            asker = await asyncio.to_thread(self._verify, _token(scope))
+            scope.setdefault("state", {})["asker"] = asker
         body = await _read(receive)
         given = False
 

@@ -1,4 +1,4 @@
-"""Feeds the permission view from its topics, and knows when the view was last complete."""
+"""Feeds the permission view and the revocations from their topics, and knows when both were last complete."""
 
 import logging
 import threading
@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterable, Mapping
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from query.capabilities.revoked import Revocations
 from query.held_progress import HeldProgress
 from query.view import PermissionView
 from schemas.label import LabelDefinition
 from schemas.progress import Progress
 from schemas.relation import Grant
-from schemas.topics import LABELS, PROGRESS, RELATIONS
+from schemas.topics import LABELS, PROGRESS, RELATIONS, REVOCATIONS
 
-FOLLOWED = (LABELS, RELATIONS, PROGRESS)
+FOLLOWED = (LABELS, RELATIONS, PROGRESS, REVOCATIONS)
 BATCH = 1000
 POLL_S = 0.05
 LOOK_S = 0.5
@@ -74,9 +75,16 @@ class Follower:
     It waits for topics that do not exist yet and for a broker that is away; `as_of` then stands still.
     """
 
-    def __init__(self, kafka: str, view: PermissionView, steady: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        kafka: str,
+        view: PermissionView,
+        revocations: Revocations,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._kafka = kafka
         self._view = view
+        self._revocations = revocations
         self._steady = steady
         self._answers = True
         self._held = HeldProgress()
@@ -98,6 +106,7 @@ class Follower:
             except Exception as error:  # nobody restarts this thread: whatever it was, begin again, nothing visible
                 log.error("the permission view starts again from nothing: %s", type(error).__name__)
                 self._view.clear()
+                self._revocations.clear()
                 self._stopping.wait(RETRY_S)
 
     def _follow_one(self, consumer: Consumer) -> None:
@@ -122,6 +131,7 @@ class Follower:
             for progress in self._held.ready(catch_up.read):
                 self._view.advance(progress)
             if catch_up.complete_as_of is not None:
+                self._revocations.caught_up(catch_up.complete_as_of)
                 self._view.caught_up(catch_up.complete_as_of)
 
     def _wait_for_topics(self, consumer: Consumer) -> list[Place]:
@@ -151,7 +161,10 @@ class Follower:
     def _take(self, message: Message, catch_up: CatchUp) -> None:
         error = message.error()
         if error is None:
-            take(self._view, self._held, message.topic() or "", message.key(), message.value())
+            if message.topic() == REVOCATIONS:
+                self._revocations.take(message.key(), message.value())
+            else:
+                take(self._view, self._held, message.topic() or "", message.key(), message.value())
             catch_up.reached(_place(message), (message.offset() or 0) + 1)
         elif error.code() == KafkaError._PARTITION_EOF:
             catch_up.reached(_place(message), message.offset() or 0)

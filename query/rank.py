@@ -10,7 +10,7 @@ fetching goes on until the k-th best record beats that bound, or nothing is left
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from index.store import Found
@@ -33,6 +33,10 @@ class Scored:
     @property
     def score(self) -> float:
         return self.similarity * self.freshness
+
+
+Permits = Callable[[Sequence[Scored]], list[bool]]
+"""Whether each of some records may be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +71,39 @@ def scorer(contracts: Mapping[str, Contract], half_life_s: float | None, now_ms:
 
 
 def exact_top(
-    search: Callable[[int], list[Found]], score: Callable[[Found], Scored], k: int, most: int = MOST_FETCHED
+    search: Callable[[int], list[Found]],
+    score: Callable[[Found], Scored],
+    k: int,
+    permits: Permits | None = None,
+    most: int = MOST_FETCHED,
 ) -> Ranked:
     """The k best records. `search(limit)` gives the `limit` most similar chunks, most similar first.
 
     Each fetch is judged by itself, so rows written between two fetches are not mixed with older ones. Ties go
     to the later event, then to the smaller record id: the order is the same however many rows were fetched.
+    Records that `permits` denies leave no gap: the next ones take their places.
     """
     limit = min(most, max(FIRST_FETCH, 4 * k))
     while True:
         found = search(limit)
-        best = best_per_record([score(f) for f in found])[:k]
+        best = first_permitted(best_per_record([score(f) for f in found]), k, permits)
         proven = len(found) < limit or (len(best) == k and best[-1].score > max(0.0, found[-1].similarity))
         if proven or limit == most:
             return Ranked(best, len(found), exact=proven)
         limit = min(most, limit * GROWTH)
+
+
+def first_permitted(ranked: list[Scored], k: int, permits: Permits | None) -> list[Scored]:
+    """The first k that are permitted, in their order; no more are judged than that takes."""
+    if permits is None:
+        return ranked[:k]
+    kept: list[Scored] = []
+    for start in range(0, len(ranked), k):
+        part = ranked[start : start + k]
+        kept += [one for one, permitted in zip(part, permits(part), strict=True) if permitted]
+        if len(kept) >= k:
+            break
+    return kept[:k]
 
 
 def best_per_record(scored: list[Scored]) -> list[Scored]:

@@ -1,24 +1,29 @@
 """From a question to an answer: the whole flow, top to bottom."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from time import perf_counter
 
 import orjson
 
 from index.embedder import Embedder
 from index.errors import TextTooLong, UnusableText
-from index.store import ChunkReader, Found, Vector
-from query.authorize import Authorized, authorize
-from query.clock import Clock
-from query.principal import Principal
-from query.rank import Scored, exact_top, scorer
-from query.view import PermissionView
+from index.store import ChunkReader, Found, Row, Vector
+from query.asker import Asker, Circumstances
+from query.authorize import Authorized, Grounds, authorize
+from query.budget import Budgets
+from query.clock import Clock, Instant
+from query.decisions.recorder import Facts, Recorder
+from query.leave import Asking, Guards, Left, leave, told
+from query.policies.facts import RecordFacts
+from query.rank import Ranked, Scored, exact_top, scorer
+from query.source.confirm import Leaving
 from schemas.access import AccessFilter
 from schemas.answer import Answer, Hit, Question
-from schemas.contract import Contract
-from schemas.errors import FreshlineError, InvalidQuestion
+from schemas.errors import FreshlineError, InvalidQuestion, RecordUnavailable, Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,44 +36,107 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What answering needs. `contracts` by source; `lag_limit_s` beyond which nothing is shown.
+    """What answering needs. `guards` check what leaves, `recorder` keeps a record of it.
 
     `live` gives the generation that is live now, or raises IndexUnavailable.
     """
 
     live: Callable[[], Live]
-    view: PermissionView
-    contracts: Mapping[str, Contract]
-    lag_limit_s: float
+    grounds: Grounds
+    guards: Guards
+    recorder: Recorder
+    budgets: Budgets
     clock: Clock
 
 
-def answer(parts: Parts, principal: Principal, question: Question) -> Answer:
-    """Authorize ▸ embed ▸ retrieve ▸ rank ▸ answer. Blocking.
+def answer(parts: Parts, asker: Asker, circumstances: Circumstances, question: Question) -> Answer:
+    """Authorize ▸ embed ▸ retrieve ▸ rank ▸ confirm ▸ redact ▸ record ▸ answer. Blocking.
 
-    Raises InvalidQuestion, PermissionsUnknown, or IndexUnavailable when the index is away.
+    The answer, or the refusal, is on record before it leaves. Raises InvalidQuestion, Forbidden, PermissionsUnknown,
+    PolicyBroken, SourceUnconfirmed, IndexUnavailable, and RecordUnavailable.
     """
-    watch = Stopwatch()
-    with watch.measure("total"):
-        with watch.measure("authorize"):
-            permitted = authorize(principal, question, parts.view, parts.contracts, parts.lag_limit_s, parts.clock())
-        with watch.measure("embed"):
-            # After authorizing: what a watermark says is searchable is in the generation that is live by then.
-            live = parts.live()
-            vector = _embed(live.embedder, question.query)
-        now_ms = parts.clock().wall_ms
+    lag_ms = _lag_ms(parts.grounds.view.as_of, parts.clock())
+    record = partial(parts.recorder.record_answer, asker, circumstances, question)
+    try:
+        with parts.budgets.limited(asker.mandate, question.limit) as limit:
+            watch = Stopwatch()
+            found, permitted, now_ms = _find(parts, asker, circumstances, question, limit, watch)
+            drawn = Answer(
+                hits=[_hit(one, permitted, now_ms) for one in found.records],
+                sources=told(permitted.statuses, found.unconfirmed),
+                exact=found.exact,
+                answered_ms=now_ms,
+                timings=watch.timings(),
+            )
+            with watch.measure("record"):
+                answer_id = record(Facts(permitted.ruling.version, lag_ms, found.withheld), drawn)
+            return drawn.model_copy(update={"id": answer_id, "timings": watch.timings()})
+    except RecordUnavailable:
+        raise
+    except Refused as refused:
+        record(Facts(view_lag_ms=lag_ms), refused)
+        raise
 
-        def retrieve(limit: int) -> list[Found]:
+
+def _find(
+    parts: Parts, asker: Asker, circumstances: Circumstances, question: Question, limit: int, watch: "Stopwatch"
+) -> tuple[Left, Authorized, int]:
+    """What may leave, what decided that, and the time it is the answer of (milliseconds since 1970, UTC)."""
+    with watch.measure("authorize"):
+        permitted = authorize(asker, question, circumstances, parts.grounds, parts.clock())
+    with watch.measure("embed"):
+        # After authorizing: what a watermark says is searchable is in the generation that is live by then.
+        live = parts.live()
+        vector = _embed(live.embedder, question.query)
+    now_ms = parts.clock().wall_ms
+    score = scorer(parts.grounds.contracts, question.half_life_seconds, now_ms)
+    judge = Judge(permitted)
+
+    def top(access: AccessFilter, most: int) -> Ranked:
+        def retrieve(chunks: int) -> list[Found]:
             with watch.measure("retrieve"):
-                return _permitted_only(live.store, vector, permitted.access, limit)
+                return _permitted_only(live.store, vector, access, chunks)
 
         with watch.measure("rank"):
-            score = scorer(parts.contracts, question.half_life_seconds, now_ms)
-            ranked = exact_top(retrieve, score, question.limit)
-        hits = [_hit(one, permitted, now_ms) for one in ranked.records]
-    return Answer(
-        hits=hits, sources=permitted.statuses, exact=ranked.exact, answered_ms=now_ms, timings=watch.timings()
-    )
+            return exact_top(retrieve, score, most, judge.permits)
+
+    asking = Asking(asker, permitted.access, lambda label: permitted.visibility.definitions[label].attributes)
+    with watch.measure("leave"):
+        found = leave(parts.guards, asking, top, limit)
+    return replace(found, withheld=found.withheld + Counter(policy=judge.denied)), permitted, now_ms
+
+
+class Judge:
+    """Policies that speak of more than labels, over the records of one question. Each is judged once."""
+
+    def __init__(self, permitted: Authorized) -> None:
+        self._permitted = permitted
+        self._judged: dict[tuple[str, str], bool] = {}
+
+    @property
+    def denied(self) -> int:
+        """How many records were not permitted."""
+        return sum(not permitted for permitted in self._judged.values())
+
+    def permits(self, records: Sequence[Scored]) -> list[bool]:
+        rows = [one.found.row for one in records]
+        unsure = [row for row in rows if row.label in self._permitted.unsure and _version(row) not in self._judged]
+        judgements = self._permitted.ruling.judge([self._facts(row) for row in unsure])
+        for row, judgement in zip(unsure, judgements, strict=True):
+            self._judged[_version(row)] = judgement.permitted
+        return [row.label not in self._permitted.unsure or self._judged[_version(row)] for row in rows]
+
+    def _facts(self, row: Row) -> RecordFacts:
+        label = self._permitted.visibility.definitions[row.label]
+        return RecordFacts(label, row.source, row.table, row.event_ms, orjson.loads(row.metadata))
+
+
+def _version(row: Row) -> tuple[str, str]:
+    return row.record_id, row.position
+
+
+def _lag_ms(as_of: float | None, now: Instant) -> int | None:
+    return None if as_of is None else max(0, round((now.steady - as_of) * 1000))
 
 
 @dataclass(slots=True)
@@ -86,10 +154,12 @@ class Stopwatch:
             self._ms[step] = self._ms.get(step, 0.0) + (perf_counter() - began) * 1000
 
     def timings(self) -> dict[str, float]:
-        """Rounded to microseconds. Retrieving happens within ranking, so `rank` is given without it."""
-        net = {**self._ms, "rank": self._ms["rank"] - self._ms.get("retrieve", 0.0)}
-        order = ("authorize", "embed", "retrieve", "rank", "total")
-        return {step: round(net[step], 3) for step in order if step in net}
+        """Rounded to microseconds; `leave` and `rank` without what happened within them, and all of it as `total`."""
+        inner = {"leave": "rank", "rank": "retrieve"}
+        net = {step: ms - self._ms.get(inner.get(step, ""), 0.0) for step, ms in self._ms.items()}
+        order = ("authorize", "embed", "retrieve", "rank", "leave", "record")
+        told = {step: round(net[step], 3) for step in order if step in net}
+        return {**told, "total": round(sum(net.values()), 3)}
 
 
 def _embed(embedder: Embedder, text: str) -> Vector:
@@ -111,8 +181,8 @@ def _permitted_only(store: ChunkReader, vector: Vector, access: AccessFilter, li
     return found
 
 
-def _hit(scored: Scored, permitted: Authorized, now_ms: int) -> Hit:
-    row = scored.found.row
+def _hit(leaving: Leaving, permitted: Authorized, now_ms: int) -> Hit:
+    scored, row = leaving.scored, leaving.scored.found.row
     return Hit(
         record_id=row.record_id,
         source=row.source,
@@ -131,4 +201,6 @@ def _hit(scored: Scored, permitted: Authorized, now_ms: int) -> Hit:
         position=row.position,
         chunk=row.chunk,
         why=permitted.visibility.why(row.label),
+        confirmed_ms=leaving.confirmed_ms,
+        changed=leaving.changed,
     )

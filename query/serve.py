@@ -1,23 +1,29 @@
 """Runs the API: real parts from the settings, until SIGTERM or SIGINT."""
 
 import logging
+import os
 import signal
 import threading
-import time
-from functools import partial
-from pathlib import Path
 
 import uvicorn
 
-from connectors.load import load
 from query.api import Deps, create_app
+from query.authorize import Grounds
+from query.budget import Budgets
+from query.capabilities.identity import Identity
+from query.capabilities.oidc import provider_of
+from query.capabilities.revoked import Revocations
 from query.clock import system_clock
+from query.decisions.recorder import Recorder
+from query.decisions.service import DecisionLog
 from query.follow import Follower
+from query.grounds import grounds_of
+from query.leave import Guards
 from query.live_index import LiveIndex, index_of
-from query.principal import Principal
+from query.redact import Redactor
 from query.search import Parts
-from query.tokens import load_public_keys, verify
-from query.view import PermissionView
+from query.source.open import sources_of
+from query.tokens import load_public_keys
 from schemas.errors import IndexUnavailable
 from schemas.settings import Settings
 
@@ -33,16 +39,20 @@ def serve(settings: Settings) -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    view = PermissionView()
+    grounds, revocations, decisions = grounds_of(settings), Revocations(), DecisionLog(settings)
     index, stopping = LiveIndex(index_of(settings)), threading.Event()
-    app = create_app(compose(settings, view, index))
+    deps = compose(settings, grounds, revocations, index, decisions.recorder)
+    app = create_app(deps)
     ahead = threading.Thread(target=index.look_ahead, args=[stopping], name="look-ahead", daemon=True)
-    follower = Follower(settings.kafka, view)
+    policies = threading.Thread(target=grounds.policies.watch, args=[stopping], name="policies", daemon=True)
+    follower = Follower(settings.kafka, grounds.view, revocations)
     for sign in (signal.SIGTERM, signal.SIGINT):
         # uvicorn stops by itself, then raises the signal again for whoever had it before: let that be nobody.
         signal.signal(sign, lambda *_: None)
     follower.start()
     ahead.start()
+    policies.start()
+    decisions.start()
     try:
         config = uvicorn.Config(
             app,
@@ -58,21 +68,31 @@ def serve(settings: Settings) -> None:
     finally:
         stopping.set()
         follower.stop()
+        decisions.stop()
+        deps.parts.guards.sources.close()
 
 
-def compose(settings: Settings, view: PermissionView, index: LiveIndex) -> Deps:
-    """The real parts. Raises Misconfigured, also for an index whose model is not to be had here."""
-    contracts = {contract.source: contract for contract in load(settings.sources)}
-    keys = settings.home / "keys"
+def compose(
+    settings: Settings, grounds: Grounds, revocations: Revocations, index: LiveIndex, recorder: Recorder
+) -> Deps:
+    """The real parts. Raises Misconfigured, also for an index whose model is not to be had here, and for a source that
+    is to confirm what is shown and would not."""
+    contracts, keys = grounds.contracts, settings.home / "keys"
+    guards = Guards(sources_of(contracts.values(), settings, os.environ), Redactor(contracts.values()))
+    guards.sources.examine()
     load_public_keys(keys)
     try:
         index.open()
     except IndexUnavailable as error:
         log.warning("%s Questions are refused until it is back.", error)
-    parts = Parts(index.now, view, contracts, settings.permission_lag_limit, system_clock)
-    return Deps(parts, partial(verify_now, keys, settings.audience), settings.request_timeout)
-
-
-def verify_now(keys: Path, audience: str, token: str) -> Principal:
-    """Check a token against the keys that are in the folder now, so that a removed key counts no more."""
-    return verify(token, load_public_keys(keys), audience, time.time())
+    parts = Parts(index.now, grounds, guards, recorder, Budgets(recorder.rows_shown), system_clock)
+    identity = Identity(
+        keys=keys,
+        audience=settings.audience,
+        sources=frozenset(contracts),
+        revocations=revocations,
+        lag_limit_s=settings.permission_lag_limit,
+        clock=system_clock,
+        provider=provider_of(settings),
+    )
+    return Deps(parts, identity, settings.request_timeout)

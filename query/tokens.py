@@ -1,11 +1,12 @@
 """Tokens that say who asks: JWTs signed with Ed25519, and the folder that holds the keys.
 
 The folder has one signing key (`signing.pem`, readable by its owner only) and any number of public keys
-(`<kid>.pub.pem`). To rotate: remove signing.pem, generate again, and remove the old public key when the last
-token it signed has expired; from then on such tokens are refused.
+(`<kid>.pub.pem`). To rotate: `freshline tokens keys rotate`, and `retire` the old key when the last token it signed
+has expired; from then on such tokens are refused.
 """
 
 import os
+import secrets
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -23,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from query.asker import Asker, Link, Mandate
 from query.principal import Principal
 from schemas.errors import Misconfigured, Unauthenticated
 
@@ -32,7 +34,9 @@ SIGNING_KEY = "signing.pem"
 PUBLIC_SUFFIX = ".pub.pem"
 CLOCK_SKEW_S = 5
 """How far ahead the clock of who minted a token may be. An expired token gets nothing on top."""
-_CLAIMS = ("iss", "aud", "sub", "tenant", "iat", "nbf", "exp")
+LONGEST_ID = 256
+"""Characters of a revocation id."""
+_CLAIMS = ("iss", "aud", "sub", "tenant", "iat", "nbf", "exp", "jti")
 
 PublicKeys = Mapping[str, Ed25519PublicKey]
 
@@ -45,7 +49,7 @@ def generate_keys(folder: Path) -> Path:
     try:
         descriptor = os.open(folder / SIGNING_KEY, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise Misconfigured(f"{folder / SIGNING_KEY} exists; to rotate keys, remove it first") from None
+        raise Misconfigured(f"{folder / SIGNING_KEY} exists; to have another: freshline tokens keys rotate") from None
     with os.fdopen(descriptor, "wb") as file:
         file.write(text)
     public = private.public_key()
@@ -99,14 +103,18 @@ def mint(private_key: Ed25519PrivateKey, principal: Principal, audience: str, li
         "iat": int(now),
         "nbf": int(now),
         "exp": int(now) + lifetime_s,
+        "jti": secrets.token_hex(16),
     }
     if principal.agent:
         claims["agent"] = principal.agent
     return jwt.encode(claims, private_key, algorithm=ALGORITHM, headers={"kid": key_id(private_key.public_key())})
 
 
-def verify(token: str, public_keys: PublicKeys, audience: str, now: float) -> Principal:
-    """Who the token speaks for at `now` (seconds since 1970). Raises Unauthenticated, never saying why."""
+def verify(token: str, public_keys: PublicKeys, audience: str, now: float) -> Asker:
+    """Who the token speaks for at `now` (seconds since 1970); it narrows nothing. Revocation is not looked at.
+
+    Raises Unauthenticated, never saying why.
+    """
     try:
         key = public_keys[jwt.get_unverified_header(token)["kid"]]
         claims = jwt.decode(
@@ -119,9 +127,21 @@ def verify(token: str, public_keys: PublicKeys, audience: str, now: float) -> Pr
             options={"require": list(_CLAIMS), "verify_exp": False, "verify_nbf": False, "verify_iat": False},
         )
         _require_valid_at(claims, now)
-        return Principal(_text(claims["sub"]), _text(claims["tenant"]), _text(claims.get("agent", "")))
+        principal = Principal(_text(claims["sub"]), _text(claims["tenant"]), _text(claims.get("agent", "")))
+        link = Link(principal.agent or principal.subject, revocation_id(claims, token))
+        return Asker(principal, Mandate(chain=(link,), expires_ms=claims["exp"] * 1000))
     except (jwt.PyJWTError, Misconfigured, KeyError, ValueError, TypeError, RecursionError):
         raise Unauthenticated() from None
+
+
+def revocation_id(claims: Mapping[str, Any], token: str) -> str:
+    """The `jti`; for a JWT without one, the hash of what is signed. Raises TypeError or ValueError for a bad `jti`."""
+    if "jti" in claims:
+        name = _text(claims["jti"])
+        if not 0 < len(name) <= LONGEST_ID or not name.isprintable():
+            raise ValueError("a jti by which nobody could revoke the token")
+        return name
+    return "sha256:" + sha256(token.rpartition(".")[0].encode()).hexdigest()
 
 
 def _require_valid_at(claims: dict[str, Any], now: float) -> None:

@@ -2,6 +2,7 @@
 
 Usersets are resolved when a question comes, so a changed membership needs no write to the index. A label
 nobody defined yet is in nobody's set: a row that comes before its label's definition is denied until then.
+What is visible to whom, as one formula: docs/permissions.md.
 """
 
 from collections import Counter, OrderedDict
@@ -10,13 +11,18 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from query.principal import Principal
-from query.relations import Reach, RelationGraph
+from query.relations import RelationGraph
+from query.rewrites import Program
+from query.usersets import Bounds
 from schemas.label import Label, LabelDefinition, LabelId
 from schemas.progress import Progress
 from schemas.relation import Grant
+from schemas.relation_model import RelationModel
 
 CACHED_ASKERS = 256
 _NONE: frozenset[str] = frozenset()
+_Version = tuple[int, bool]
+"""How often a tenant's labels and tuples changed, and whether every row's newest word could be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +30,10 @@ class Visibility:
     """The labels a principal may see, at one moment."""
 
     labels: frozenset[LabelId]
-    _reach: Reach = field(repr=False)
-    _definitions: Mapping[LabelId, Label] = field(repr=False)
+    bounds: Bounds = field(repr=False)
+    """The usersets the principal is in, for certain and possibly."""
+    definitions: Mapping[LabelId, Label] = field(repr=False)
+    """What every known label says; it grows while others are read."""
 
     def why(self, label_id: LabelId) -> list[str]:
         """A shortest path from the asker to a reader entry; empty for a label that is not visible.
@@ -34,19 +42,21 @@ class Visibility:
         """
         if label_id not in self.labels:
             return []
-        readers = self._definitions[label_id].readers
-        paths = [self._reach.path(reader) for reader in readers if reader in self._reach.came_from]
+        reach = self.bounds.certain
+        readers = self.definitions[label_id].readers
+        paths = [reach.path(reader) for reader in readers if reader in reach.came_from]
         return min(paths, key=lambda path: (len(path), path))
 
 
 class PermissionView:
     """Safe with one writing thread and many readers: every call takes one lock, for milliseconds at most.
 
-    `ignored` counts what could not be used, by kind.
+    `ignored` counts what could not be used, by kind. `model` says which relations follow from others.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, model: RelationModel | None = None) -> None:
         self._lock = Lock()
+        self._model = model or RelationModel()
         self.ignored: Counter[str] = Counter()
         self._empty()
 
@@ -55,10 +65,10 @@ class PermissionView:
         self._readers: dict[tuple[str, str], set[LabelId]] = {}
         self._denied: dict[tuple[str, str], set[LabelId]] = {}
         self._denying_groups: dict[str, set[LabelId]] = {}
-        self._relations = RelationGraph()
+        self._relations = RelationGraph(self._model)
         self._progress: dict[str, Progress] = {}
         self._versions: Counter[str] = Counter()
-        self._cache: OrderedDict[tuple[str, str, frozenset[str]], tuple[int, Visibility]] = OrderedDict()
+        self._cache: OrderedDict[tuple[str, str, frozenset[str]], tuple[_Version, Visibility]] = OrderedDict()
         self._as_of: float | None = None
 
     def clear(self) -> None:
@@ -85,9 +95,12 @@ class PermissionView:
             self._versions.update(self._relations.apply(grant))
 
     def distrust(self, record_id: str) -> None:
-        """Withdraw what a row granted, because its newest version cannot be read."""
+        """Withdraw what a row granted, because its newest version cannot be read.
+
+        Until a readable one comes it may name anybody: what denies or excludes groups counts as if it did.
+        """
         with self._lock:
-            self._versions.update(self._relations.forget(record_id))
+            self._versions.update(self._relations.distrust(record_id))
 
     def advance(self, progress: Progress) -> None:
         """Take a source's progress; one with a lower watermark than the known one, or measured before, is ignored."""
@@ -124,15 +137,31 @@ class PermissionView:
             known = self._progress.get(source)
             return None if known is None else known.watermark_ms
 
+    def label(self, label_id: LabelId) -> Label | None:
+        """What a label says; None for one nobody defined."""
+        with self._lock:
+            return self._labels.get(label_id)
+
+    @property
+    def program(self) -> Program:
+        """The relation model, made ready."""
+        return self._relations.program
+
+    def rows_of(self, tenant: str, subject: str, userset: str) -> list[str]:
+        """The ids of the rows that put a subject into a userset directly, sorted."""
+        with self._lock:
+            return self._relations.rows_of(tenant, subject, userset)
+
     def visible(self, principal: Principal, doubted: frozenset[str] = _NONE) -> Visibility:
-        """Labels of the principal's tenant with a reader it reaches, and no denied entry that it reaches.
+        """Labels of the principal's tenant with a reader it certainly is, and no denied entry that it possibly is.
 
         What the rows of a `doubted` source grant does not count. And as such a source may lack the news that
-        somebody joined a denied group, labels that deny groups are hidden meanwhile.
+        somebody joined a denied or excluded group, labels that deny groups are hidden meanwhile, and a relation
+        that excludes somebody holds for nobody.
         """
-        key = (principal.tenant, principal.subject, doubted)
+        key = (principal.tenant, principal.name, doubted)
         with self._lock:
-            version = self._versions[principal.tenant]
+            version = (self._versions[principal.tenant], self._relations.complete)
             known = self._cache.get(key)
             if known is None or known[0] != version:
                 known = self._cache[key] = (version, self._compute(principal, doubted))
@@ -143,12 +172,13 @@ class PermissionView:
 
     def _compute(self, principal: Principal, doubted: frozenset[str]) -> Visibility:
         tenant = principal.tenant
-        reach = self._relations.reach(principal, doubted)
-        feared = self._relations.reach(principal) if doubted else reach
-        labels = _union(self._readers, tenant, reach.came_from) - _union(self._denied, tenant, feared.came_from)
-        if doubted:
-            labels -= self._denying_groups.get(tenant, set())
-        return Visibility(frozenset(labels), reach, self._labels)
+        found = self._relations.bounds(principal, doubted)
+        labels = _union(self._readers, tenant, found.certain.came_from)
+        if found.possible is None:
+            labels -= _union(self._denied, tenant, found.certain.came_from) | self._denying_groups.get(tenant, set())
+        else:
+            labels -= _union(self._denied, tenant, found.possible.came_from)
+        return Visibility(frozenset(labels), found, self._labels)
 
     def _learn(self, label_id: LabelId, label: Label) -> None:
         self._labels[label_id] = label

@@ -18,3 +18,7 @@ class AccessFilter:
     @property
     def empty(self) -> bool:
         return not self.labels or not self.sources
+
+    def without(self, sources: frozenset[str]) -> "AccessFilter":
+        """A narrower one: nothing of these sources."""
+        return AccessFilter(self.labels, self.sources - sources)

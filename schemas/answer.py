@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 SourceState = Literal["fresh", "late", "unknown", "withheld"]
 """fresh: lag within the source's SLO. late: beyond it. unknown: no watermark yet (a snapshot runs, or nothing was
-heard of the source). withheld: so far behind that its permissions cannot be trusted, so nothing of it is shown."""
+heard of the source). withheld: so far behind that its permissions cannot be trusted, so nothing of it is shown; or its
+database could not confirm in time what may be shown."""
 
 
 class _Model(BaseModel):
@@ -25,6 +26,15 @@ class Question(_Model):
     """Only these sources; all by default."""
     half_life_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """Overrides each source's half-life."""
+    purpose: Annotated[str, Field(max_length=200)] = ""
+    """What the answer is for: policies may ask for it, and the record of the answer keeps it."""
+
+
+class Asked(_Model):
+    """A record to explain."""
+
+    record_id: Annotated[str, Field(min_length=1, max_length=2000)]
+    purpose: Annotated[str, Field(max_length=200)] = ""
 
 
 class Hit(_Model):
@@ -52,6 +62,11 @@ class Hit(_Model):
     chunk: int
     why: list[str]
     """Why it is visible: the path from the asker to a reader entry of the record's label."""
+    confirmed_ms: int | None = None
+    """When the source's database showed this row to the asker, where the contract asks for that: then title, text, url
+    and metadata are the row's as it was at that moment."""
+    changed: bool = False
+    """The row is no longer what the index found; score, commit_ms, position and chunk are those of what it found."""
 
 
 class SourceStatus(_Model):
@@ -68,6 +83,8 @@ class SourceStatus(_Model):
 class Answer(_Model):
     """Hits in falling score; the status of each source asked; where the time went, in milliseconds."""
 
+    id: str = ""
+    """Of the answer's record: what an agent refers to when it posts its decision."""
     hits: list[Hit]
     sources: list[SourceStatus]
     exact: bool

@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict
 from schemas.label import LabelId
 from schemas.position import Position
 
+RELABEL = "#label"
+"""Follows the record id in the key of a relabel: else compaction would keep it alone, and the content would be lost."""
+
 
 class Origin(BaseModel):
     """Where in Kafka a change came from."""

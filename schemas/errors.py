@@ -6,6 +6,7 @@
     ├── Misconfigured       a start-up mistake: refused in words, before anything runs
     └── Refused             a question that gets no answer: a typed HTTP refusal
         ├── Unauthenticated     401
+        ├── Forbidden           403
         ├── InvalidQuestion     422
         └── NotAvailable        503
 
@@ -78,6 +79,13 @@ class Unauthenticated(Refused):
     status = 401
 
 
+class Forbidden(Refused):
+    """The token does not allow this; ask its issuer for one that does."""
+
+    code = "forbidden"
+    status = 403
+
+
 class InvalidQuestion(Refused):
     """The question is not usable as it is."""
 
@@ -102,3 +110,21 @@ class PermissionsUnknown(NotAvailable):
     """The permission view is not up to date, so nothing is shown; ask again later."""
 
     code = "permissions_unknown"
+
+
+class SourceUnconfirmed(NotAvailable):
+    """A source's database could not confirm in time what may be shown, and there is nothing else; ask again later."""
+
+    code = "source_unconfirmed"
+
+
+class PolicyBroken(NotAvailable):
+    """The access policies cannot be used, so nothing is shown until they are corrected; the server's log says why."""
+
+    code = "policy_broken"
+
+
+class RecordUnavailable(NotAvailable):
+    """The answer could not be put on record, so it is not given; ask again later."""
+
+    code = "record_unavailable"

@@ -27,6 +27,7 @@ class Grant(BaseModel):
     """One message of `freshline.relations`: all that the row `record_id` grants as of `position`; empty = nothing.
 
     With `truncated`, `record_id` is a table's id: no row of that table older than `position` grants anything.
+    `unreadable`: the row's newest version was rejected: it grants nothing, but may name anybody that is to be denied.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,3 +37,4 @@ class Grant(BaseModel):
     commit_ms: int
     tuples: tuple[RelationTuple, ...] = ()
     truncated: bool = False
+    unreadable: bool = False

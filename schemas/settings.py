@@ -57,9 +57,33 @@ class Settings(BaseModel):
     api_host: str = "127.0.0.1"
     api_port: int = 8600
     audience: str = "freshline"
+    oidc_issuer: str = ""
+    """The identity provider whose JWTs count besides our own tokens, exactly as it names itself; empty = none."""
+    oidc_audience: str = ""
+    oidc_jwks_file: Path | None = None
+    oidc_jwks_url: str = ""
+    """Where its public keys are: a file, or a URL (https, but for loopback)."""
+    oidc_subject_claim: str = "sub"
+    oidc_tenant_claim: str = "tenant"
+    oidc_agent_claim: str = ""
+    """The claim that names the program that asks on the user's behalf; empty = none is named."""
+    oidc_attribute_claims: str = ""
+    """Claims, separated by commas, that become attributes of who asks; each must be text."""
+    policies: Path = Path("connectors/policies")
+    """The folder of access policies."""
+    user_attributes: str = ""
+    """Attributes of who asks, separated by commas, that policies may speak of, besides those of the claims above."""
     permission_lag_limit: Duration = 15.0
     """Beyond this lag nothing is shown: of a source by its watermark, of all by the view of labels and relations."""
     request_timeout: Duration = 10.0
+    decisions_url: str = ""
+    """postgresql://user@host/database of the decision log; empty = a SQLite file under the home."""
+    decisions_password_file: Path | None = None
+
+    def vouched_attributes(self) -> frozenset[str]:
+        """Attributes of who asks that an identity vouches for."""
+        names = f"{self.oidc_attribute_claims},{self.user_attributes}".split(",")
+        return frozenset(name.strip() for name in names if name.strip())
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Self:

@@ -10,6 +10,8 @@ Topic = Literal[
     "freshline.progress",
     "freshline.tables",
     "freshline.dead-letters",
+    "freshline.revocations",
+    "freshline.decisions",
 ]
 
 CHANGES: Final = "freshline.changes"
@@ -24,10 +26,15 @@ TABLES: Final = "freshline.tables"
 """Whether each table is captured or has stopped, keyed by raw topic. Compacted."""
 DEAD_LETTERS: Final = "freshline.dead-letters"
 """What could not be applied, keyed by its origin. Compacted: a letter stays until a tombstone settles it."""
+REVOCATIONS: Final = "freshline.revocations"
+"""Tokens that count no more, keyed by revocation id. Compacted, one partition."""
+DECISIONS: Final = "freshline.decisions"
+"""The decision log's evidence (envelopes, seals, signed heads; nothing personal), keyed by tenant. Kept for ever, not
+compacted, one partition: the order of the log."""
 
 INTERNAL: Final[tuple[str, ...]] = get_args(Topic)
-COMPACTED: Final = frozenset({CHANGES, LABELS, RELATIONS, PROGRESS, TABLES, DEAD_LETTERS})
-SINGLE_PARTITION: Final = frozenset({LABELS, RELATIONS, PROGRESS, TABLES, DEAD_LETTERS})
+COMPACTED: Final = frozenset({CHANGES, LABELS, RELATIONS, PROGRESS, TABLES, DEAD_LETTERS, REVOCATIONS})
+SINGLE_PARTITION: Final = frozenset({LABELS, RELATIONS, PROGRESS, TABLES, DEAD_LETTERS, DECISIONS, REVOCATIONS})
 
 
 _NOT_IN_TOPICS = re.compile(r"[^A-Za-z0-9._-]")
@@ -40,12 +47,16 @@ LARGEST_MESSAGE = 12 * 1024 * 1024
 """Bytes of a message of ours, at most: a dead letter holds its original in base64, a third larger."""
 
 
+OUTBOX_TYPE: Final = "eventType"
+"""The header that carries the type of an outbox's event."""
+
+
 def raw_topic(source: str, table: str) -> str:
     """Where Debezium writes the rows of `table` (`schema.table`): topic prefix = source name.
 
-    It writes `_` for what a topic's name must not hold.
+    It writes `_` for what a topic's name must not hold; Java counts a character beyond 16 bits as two.
     """
-    return _NOT_IN_TOPICS.sub("_", f"{source}.{table}")
+    return _NOT_IN_TOPICS.sub(lambda found: "__" if found[0] > "\uffff" else "_", f"{source}.{table}")
 
 
 def worker_client(pid: int) -> str:

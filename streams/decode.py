@@ -45,7 +45,7 @@ class RawEvent:
 class RowEvent:
     """One row as the source committed it, or as a snapshot read it; or a whole table emptied (no key).
 
-    `row` is empty for a delete: Debezium's `before` holds type defaults.
+    `row` is empty for a delete: Debezium's `before` holds type defaults. `created`: before it there was no such row.
     """
 
     op: Op
@@ -54,6 +54,7 @@ class RowEvent:
     position: Position
     commit_ms: int
     row: dict[str, Any] = field(default_factory=dict)
+    created: bool = False
 
 
 class UnknownPast(Rejected):
@@ -99,7 +100,7 @@ def decode_beat(raw: RawEvent, source_name: str) -> Beat | None:
     if envelope.get("op") != "m" or not isinstance(message, dict) or message.get("prefix") != beat_prefix(source_name):
         return None
     source = _part(envelope, "source")
-    return Beat(source=source_name, commit_ms=_milliseconds(source), position=of_source(source, None))
+    return Beat(source=source_name, commit_ms=milliseconds(source), position=of_source(source, None))
 
 
 def _row_event(op: Op, raw: RawEvent, envelope: dict[str, Any], position: Position) -> RowEvent:
@@ -111,8 +112,9 @@ def _row_event(op: Op, raw: RawEvent, envelope: dict[str, Any], position: Positi
         table=f"{source.get('schema')}.{source.get('table')}",
         key={} if op == "truncate" or raw.key is None else _object(raw.key, "the key"),
         position=position,
-        commit_ms=_milliseconds(source),
+        commit_ms=milliseconds(source),
         row=_part(envelope, "after") if op in ("upsert", "read") else {},
+        created=envelope.get("op") == "c",
     )
 
 
@@ -126,16 +128,22 @@ def _read_position(raw: RawEvent, before: Position | None) -> Position:
     return of_read(before, raw.first.offset)
 
 
-def _object(data: bytes, what: str) -> dict[str, Any]:
+def parsed(data: bytes, what: str) -> Any:
+    """JSON as Kafka Connect writes it, without the schema it may stand in. Raises Rejected(malformed_event)."""
     try:
-        parsed = orjson.loads(data)
+        found = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise Rejected("malformed_event", f"{what} is not JSON: {error}") from None
-    if isinstance(parsed, dict) and parsed.keys() == {"schema", "payload"}:
-        parsed = parsed["payload"]
-    if not isinstance(parsed, dict):
+    if isinstance(found, dict) and found.keys() == {"schema", "payload"}:
+        return found["payload"]
+    return found
+
+
+def _object(data: bytes, what: str) -> dict[str, Any]:
+    found = parsed(data, what)
+    if not isinstance(found, dict):
         raise Rejected("malformed_event", f"{what} is not a JSON object")
-    return cast(dict[str, Any], parsed)
+    return cast(dict[str, Any], found)
 
 
 def _part(envelope: dict[str, Any], name: Literal["source", "after"]) -> dict[str, Any]:
@@ -145,7 +153,8 @@ def _part(envelope: dict[str, Any], name: Literal["source", "after"]) -> dict[st
     return cast(dict[str, Any], part)
 
 
-def _milliseconds(source: dict[str, Any]) -> int:
+def milliseconds(source: dict[str, Any]) -> int:
+    """When the source committed, since 1970, UTC. Raises Rejected(malformed_event) where `source` does not tell."""
     ts_ms = source.get("ts_ms")
     if not isinstance(ts_ms, int) or isinstance(ts_ms, bool):
         raise Rejected("malformed_event", "source.ts_ms is missing, so the change cannot be dated")

@@ -1,20 +1,23 @@
 """Intake: decode ▸ describe ▸ permit, for one raw event. Pure; the flow runs it and sends what it gives."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from connectors.rows.describe import Description, describe
+from connectors.rows.permit import granted_by, label_of
+from connectors.rows.quality import check_quality
+from index.milvus_schema import field_oversized
 from schemas.change import Change, record_id, table_id
-from schemas.contract import Contract, TableContract
+from schemas.contract import Aggregate, Contract, TableContract
 from schemas.errors import Rejected
 from schemas.label import Label
 from schemas.position import Position
 from schemas.relation import Grant
 from streams.decode import RawEvent, RowEvent, decode
-from streams.describe import Description, describe
+from streams.outbox import decode_event, of_payload
 from streams.past import NO_PAST, Past
-from streams.permit import granted_by, label_of
-from streams.quality import check_quality
 
 LONGEST_ID = 1000
 """Characters of a record id."""
@@ -47,7 +50,7 @@ class Taken:
 def tables_by_topic(contracts: Sequence[Contract]) -> dict[str, Table]:
     """Raw topic -> table, for all contracts."""
     return {
-        topic: Table(contract.source, name, contract.tables[name])
+        topic: Table(contract.source, name, contract.record_tables()[name])
         for contract in contracts
         for topic, name in contract.raw_topics().items()
     }
@@ -59,13 +62,17 @@ def take(raw: RawEvent, tables: Mapping[str, Table], max_text_bytes: int, past: 
     `past` is what is known of the messages before this one: without it a snapshot row has no position, and an
     unchanged TOAST column no value.
     """
+    known = tables.get(raw.origin.topic)
+    routed = known.contract if known is not None and isinstance(known.contract, Aggregate) else None
     try:
-        event = decode(raw, past.position)
+        event = decode_event(raw, known.name, routed) if known and routed else decode(raw, past.position)
     except Rejected as rejected:
         return Taken(rejected=rejected)
     if event is None:
         return Taken()
     taken = _take_event(raw, event, tables, max_text_bytes, past)
+    if routed is not None and taken.rejected is not None:
+        taken = replace(taken, rejected=of_payload(taken.rejected))
     return taken if event.op == "read" else replace(taken, streamed=event.position)
 
 
@@ -83,15 +90,21 @@ def _take_event(raw: RawEvent, event: RowEvent, tables: Mapping[str, Table], max
     row = past.completed({c: value for c, value in event.row.items() if c not in table.contract.mask})
     try:
         grant = _grant(event, table, name, row)
+    except Rejected as rejected:
+        return Taken(gone.change, None, gone.grant and gone.grant.model_copy(update={"unreadable": True}), rejected)
+    try:
         label = label_of(row, table.contract.permissions) if table.contract.permissions else None
     except Rejected as rejected:
-        return Taken(gone.change, None, gone.grant, rejected)  # who may see it is unknown, so nobody does
+        return Taken(gone.change, None, grant, rejected)  # who may see it is unknown, so nobody does
     if label is None:
         return Taken(grant=grant)
     try:
         content = describe(row, table.contract, event.commit_ms, max_text_bytes)
+        _require_room(content)
         check_quality(row, table.contract, content)
     except Rejected as rejected:
+        if event.created:  # there is no last good content: what the index may still hold is of a row that is gone
+            return Taken(gone.change, None, grant, rejected)
         return Taken(_relabel(_common(raw, event, table, name), label), label, grant, rejected)
     return Taken(_upsert(_common(raw, event, table, name), label, content), label, grant)
 
@@ -122,6 +135,18 @@ def _name(event: RowEvent, table: Table) -> str:
     if len(name) > LONGEST_ID:
         raise Rejected("key_mismatch", f"the key makes a record id of {len(name)} characters, {LONGEST_ID} at most")
     return name
+
+
+def _require_room(content: Description) -> None:
+    """Raise Rejected(text_too_large) for what the index would not take.
+
+    Were that only seen when the index is written, such content would be the only one of its record that
+    freshline.changes keeps, and a rebuild would not find the last good one.
+    """
+    metadata = json.dumps(content.metadata, ensure_ascii=False)
+    for name, value in (("title", content.title), ("url", content.url), ("metadata", metadata)):
+        if problem := field_oversized(name, value):
+            raise Rejected("text_too_large", problem)
 
 
 def _upsert(common: dict[str, Any], label: Label, content: Description) -> Change:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from schemas.change import Change
+from schemas.change import RELABEL, Change
 from schemas.label import LabelDefinition, LabelId
 from schemas.position import Position
 from schemas.table_state import TableState, fingerprint
@@ -86,7 +86,7 @@ class Taking:
     def _changes(self, change: Change) -> Iterator[Message]:
         """The messages of a change. A relabel has a key of its own, or compaction would keep it alone, but its record's
         partition; a truncate goes to every partition."""
-        key = f"{change.record_id}#label" if change.op == "relabel" else change.record_id
+        key = change.record_id + (RELABEL if change.op == "relabel" else "")
         message = Message.of(CHANGES, key, change)
         own = partition_of(change.record_id, self._partitions)
         for number in range(self._partitions) if change.op == "truncate" else (own,):

@@ -8,6 +8,7 @@ CREATE TABLE …                  before the connectors start, with the rows of 
 INSERT …                        then each paragraph, as one transaction
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,27 +21,8 @@ SIGNALS: Final = "signals.signals"
 MARK: Final = "recorder.mark"
 """With the kind's name, the prefix of the logical message that tells its end."""
 
-_ROUTER = {
-    "transforms": "tombstones,place,outbox",
-    "transforms.tombstones.type": "org.apache.kafka.connect.transforms.Filter",
-    "transforms.tombstones.predicate": "tombstones",
-    "transforms.place.type": "org.apache.kafka.connect.transforms.HeaderFrom$Value",
-    "transforms.place.predicate": "outbox",
-    "transforms.place.fields": "source,transaction",
-    "transforms.place.headers": "source,transaction",
-    "transforms.place.operation": "copy",
-    "transforms.outbox.type": "io.debezium.transforms.outbox.EventRouter",
-    "transforms.outbox.predicate": "outbox",
-    "transforms.outbox.route.topic.replacement": "recorder_outbox.outbox.${routedByValue}",
-    "transforms.outbox.table.expand.json.payload": "true",
-    "transforms.outbox.route.tombstone.on.empty.payload": "true",
-    "predicates": "tombstones,outbox",
-    "predicates.tombstones.type": "org.apache.kafka.connect.transforms.predicates.RecordIsTombstone",
-    "predicates.outbox.type": "org.apache.kafka.connect.transforms.predicates.TopicNameMatches",
-    "predicates.outbox.pattern": r"recorder_outbox\.outbox\.events",
-    "header.converter": "org.apache.kafka.connect.json.JsonConverter",
-    "header.converter.schemas.enable": "false",
-}
+_ROUTER: Mapping[str, str] = json.loads((Path(__file__).parent / "router.json").read_text())
+"""What connectors/outbox.py makes of this outbox; a test compares."""
 _ISO = {"time.precision.mode": "isostring"}
 
 CONNECTORS: Final[Mapping[str, Mapping[str, str]]] = {

@@ -2,14 +2,15 @@
 of the stream job. Pure.
 """
 
-from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
 
 import orjson
 
+from connectors.rows.table import as_sent, key_within
+from connectors.rows.unsure import Unsure
+from connectors.rows.values import Kind
 from index.store import Held, Row
 from schemas.change import Change, Origin, record_id
 from schemas.errors import Rejected
@@ -19,8 +20,6 @@ from streams.decode import RawEvent
 from streams.draft import Passages, draft
 from streams.intake import Table, Taken, take
 from streams.verify.rows import DbRow
-from streams.verify.unsure import Unsure
-from streams.verify.values import Kind, to_json
 
 UNKNOWN_MS = -1
 """Stands for a commit time that the database does not tell; what is made of it is not compared."""
@@ -90,9 +89,7 @@ class Expecting:
         return {column: self._json(column, row) for column in self.table.contract.key}
 
     def _json(self, column: str, row: DbRow) -> Any:
-        if column not in self._kinds:
-            raise Unsure(f"the connector does not send column {column!r}, whose type it does not know")
-        return to_json(self._kinds[column], row.values[column])
+        return as_sent(self._kinds, column, row.values)
 
     def _event(self, key: Mapping[str, Any], values: Mapping[str, Any], commit_ms: int) -> RawEvent:
         """The message that the connector would write for the row if it were updated now."""
@@ -104,19 +101,4 @@ class Expecting:
 
     def key_in(self, name: str) -> tuple[str, ...] | None:
         """The key within a record id of this table, as text that PostgreSQL reads; None where there is none."""
-        columns, parts = self.table.contract.key, [unquote(part) for part in name.rpartition("/")[2].split(",")]
-        if len(parts) != len(columns):
-            return None
-        found = [self._key_text(column, part) for column, part in zip(columns, parts, strict=True)]
-        return None if None in found else tuple(text for text in found if text is not None)
-
-    def _key_text(self, column: str, text: str) -> str | None:
-        kind = self._kinds.get(column)
-        if kind is None or kind.array or "\0" in text:
-            return None
-        if kind.name == "bytea":
-            try:
-                return "\\x" + b64decode(text, validate=True).hex()
-            except ValueError:
-                return None
-        return text.removesuffix("Z") if kind.name in ("date", "time", "timestamp") else text
+        return key_within(name, self.table.contract.key, self._kinds)

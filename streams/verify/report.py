@@ -19,7 +19,7 @@ EXAMPLES = 5
 class Report:
     """`rows` were compared, by table. `rejected`: rows the stream job does not take, by table and reason; no
     difference. `unjudged`: rows that could not be compared, by table and why. `left`: differences that are there
-    still at the end: all of `found` without repair."""
+    still at the end: all of `found` without repair. `skipped`: tables that were not compared at all, and why."""
 
     source: str
     rows: Counter[str] = field(default_factory=Counter)
@@ -28,6 +28,7 @@ class Report:
     rejected: Counter[tuple[str, str]] = field(default_factory=Counter)
     unjudged: Counter[tuple[str, str]] = field(default_factory=Counter)
     examples: list[Finding] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
 
     @property
     def clean(self) -> bool:
@@ -57,6 +58,7 @@ class Report:
             ],
             "rejected": _listed(self.rejected),
             "unjudged": _listed(self.unjudged),
+            "skipped": [{"table": table, "reason": why} for table, why in sorted(self.skipped.items())],
             "examples": [
                 {"kind": f.kind, "table": f.table, "record_id": f.record_id, "detail": f.detail} for f in self.examples
             ],
@@ -79,6 +81,7 @@ class Report:
         notes += [
             Text(f"{n} rows of {table} could not be judged: {why}") for (table, why), n in sorted(self.unjudged.items())
         ]
+        notes += [Text(f"{table} is not compared: {why}", "yellow") for table, why in sorted(self.skipped.items())]
         notes += [Text(f"{f.kind}: {f.record_id}: {f.detail}") for f in self.examples]
         return Group(counts, *notes)
 

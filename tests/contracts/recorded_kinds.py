@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from schemas.change import Origin
-from schemas.contract import TableContract
+from schemas.contract import Aggregate, TableContract
 from schemas.topics import raw_topic
 from streams.decode import RawEvent
 from streams.intake import Table, Taken, take
@@ -46,6 +46,12 @@ def searchable(key: list[str], text: str, **more: Any) -> TableContract:
     """A contract of a table that everybody of one tenant may read."""
     permissions = {"tenant": "acme", "readers": ["user:*"]}
     return TableContract.model_validate({"key": key, "text": text, "permissions": permissions, **more})
+
+
+def aggregate(**rules: Any) -> Aggregate:
+    """As `searchable`, for an aggregate type of an outbox; with `relation` it grants and is not read."""
+    read = {} if "relation" in rules else {"text": "{note}", "permissions": {"tenant": "acme", "readers": ["user:*"]}}
+    return Aggregate.model_validate({**read, **rules})
 
 
 def results(file: str, tables: dict[str, TableContract]) -> Iterator[tuple[RawEvent, Taken]]:

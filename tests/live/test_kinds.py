@@ -4,31 +4,20 @@ The source has a schema, a connector, a stream job and a collection of its own; 
 """
 
 import json
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
+from own_source import Database, OwnSource, own_settings
 
 import freshline
-from connectors.apply import apply
-from connectors.load import load
-from connectors.remove import find_capture, remove
-from index.milvus import MilvusStore
-from schemas.errors import IndexUnavailable
-from schemas.settings import Settings, read_secret
+from schemas.settings import Settings
 
 pytestmark = pytest.mark.live
 
 SOURCE = f"kinds_{uuid4().hex[:8]}"
 """Another one in each run, so that a run that broke off leaves nothing to this one."""
-WAIT_SECONDS = 60.0
 KEYS = {
     "notes": "[id]",
     "pairs": "[b, a]",
@@ -66,89 +55,39 @@ TABLES = f"""
     ALTER TABLE large ALTER body SET STORAGE EXTERNAL;
 """
 
-Database = psycopg.Connection[Any]
 Holds = Callable[[str, dict[str, str]], None]
 
 
 @pytest.fixture(scope="module")
-def kinds(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """Settings of the running source: its tables empty, its connector and its stream job at work."""
-    folder = tmp_path_factory.mktemp("kinds")
-    mine = settings.model_copy(update={"sources": folder, "collection": SOURCE, "group": SOURCE})
-    write_source(settings, folder)
-    with psycopg.connect(freshline.dsn(settings), autocommit=True) as database:
-        database.execute(TABLES)
-    apply(load(folder), mine, lambda line: None)
-    names = ("home", "sources", "collection", "group")
-    given = {
-        f"FRESHLINE_{name.upper()}": str(Path(value).absolute() if name in names[:2] else value)
-        for name in names
-        for value in [getattr(mine, name)]
-    }
-    command = [sys.executable, str(Path(freshline.__file__)), "work", "--alone"]
-    with (folder / "worker.log").open("wb") as log:
-        worker = subprocess.Popen(command, env={**os.environ, **given}, cwd=folder, stdout=log, stderr=log)
-    try:
-        yield mine
-    finally:
-        worker.terminate()
-        worker.wait(WAIT_SECONDS)
-        remove(find_capture(SOURCE, mine), mine, lambda line: None)
-        with psycopg.connect(freshline.dsn(settings), autocommit=True) as database:
-            database.execute(f"DROP SCHEMA {SOURCE} CASCADE")
-
-
-def write_source(settings: Settings, folder: Path) -> None:
-    sample = json.loads((settings.sources / "helpdesk.debezium.json").read_text())
-    options = {name: value for name, value in sample.items() if name.startswith(("database.", "post.", "time."))} | {
-        "heartbeat.interval.ms": "500",
-        "heartbeat.action.query": f"SELECT pg_logical_emit_message(true, 'freshline.{SOURCE}', '')",
-        "publish.via.partition.root": "true",
+def source(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnSource]:
+    """The running source: its tables empty, its connector and its stream job at work."""
+    options = {
         "signal.data.collection": f"{SOURCE}.signals",
         "incremental.snapshot.chunk.size": "20",
         "table.include.list": ",".join(f"{SOURCE}\\.{table.replace(' ', '.')}" for table in (*KEYS, "signals")),
     }
-    (folder / "kinds.debezium.json").write_text(json.dumps(options))
-    tables = "".join(
-        f"""  "{SOURCE}.{table}":
-    key: {key}
-    text: "{TEXTS.get(table, "{body}")}"
-    permissions: {{tenant: acme, readers: ["user:ann"]}}
-"""
-        for table, key in KEYS.items()
-    )
-    contract = f"source: {SOURCE}\nconnector: {{plugin: postgres, config: kinds.debezium.json}}\ntables:\n{tables}"
-    (folder / "kinds.yaml").write_text(contract)
+    mine = own_settings(settings, tmp_path_factory.mktemp("kinds"), SOURCE)
+    source = OwnSource(SOURCE, mine, KEYS, TEXTS, options)
+    source.write()
+    with psycopg.connect(freshline.dsn(settings), autocommit=True) as database:
+        database.execute(TABLES)
+        source.apply()
+        with source.working():
+            yield source
+        source.remove(database)
 
 
 @pytest.fixture
-def database(kinds: Settings) -> Iterator[Database]:
-    with psycopg.connect(freshline.dsn(kinds), autocommit=True) as connection:
+def database(source: OwnSource) -> Iterator[Database]:
+    with psycopg.connect(freshline.dsn(source.settings), autocommit=True) as connection:
         connection.execute(f"SET search_path TO {SOURCE}")
         yield connection
 
 
 @pytest.fixture
-def holds(kinds: Settings) -> Holds:
+def holds(source: OwnSource) -> Holds:
     """Return once the index holds exactly these texts of a table, by key; at most a minute."""
-    store = MilvusStore(kinds.milvus_uri, read_secret(kinds.milvus_token_file), kinds.collection)
-
-    def found(table: str) -> dict[str, str]:
-        try:
-            names = {m.record_id for page in store.marks(SOURCE, f"{SOURCE}.{table}") for m in page if m.is_head}
-            held = store.held(sorted(names))
-        except IndexUnavailable:  # the stream job makes it when it starts
-            return {}
-        return {name.rpartition("/")[2]: " ".join(row.text for row in held[name].rows) for name in names}
-
-    def wait(table: str, wanted: dict[str, str]) -> None:
-        deadline, now = time.monotonic() + WAIT_SECONDS, found(table)
-        while now != wanted and time.monotonic() < deadline:
-            time.sleep(0.1)
-            now = found(table)
-        assert now == wanted
-
-    return wait
+    return source.holds
 
 
 def test_inserts_updates_deletes_and_key_changes_are_followed(database: Database, holds: Holds) -> None:
@@ -212,6 +151,13 @@ def test_rows_of_a_partitioned_table_are_records_of_its_root(database: Database,
     database.execute("UPDATE split SET region = 'south', body = 'moved' WHERE id = 1")
     database.execute("DELETE FROM split WHERE id = 2")
     holds("split", {"1,south": "moved"})
+    database.execute("CREATE TABLE split_west PARTITION OF split FOR VALUES IN ('west')")
+    database.execute("INSERT INTO split VALUES (3, 'west', 'three')")
+    database.execute("UPDATE split SET region = 'west' WHERE id = 1")
+    holds("split", {"1,west": "moved", "3,west": "three"})
+    database.execute("ALTER TABLE split DETACH PARTITION split_north")
+    database.execute("UPDATE split SET body = 'moved on' WHERE id = 1")
+    holds("split", {"1,west": "moved on", "3,west": "three"})
     database.execute("TRUNCATE split")
     holds("split", {})
 

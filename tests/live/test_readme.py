@@ -6,7 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
+from schemas.contract import Contract
 from schemas.settings import Settings
 
 pytestmark = pytest.mark.live
@@ -44,8 +46,15 @@ def test_a_make_command_of_the_readme_is_run_by_ci(command: str) -> None:
 
 
 def test_the_contract_shown_is_the_sample_contract() -> None:
-    [shown] = blocks("yaml")
+    shown, _ = blocks("yaml")
     assert shown in (ROOT / "connectors" / "sources" / "helpdesk.yaml").read_text()
+
+
+def test_the_outbox_shown_is_part_of_a_right_contract() -> None:
+    _, shown = blocks("yaml")
+    rest = {"source": "helpdesk", "connector": {"plugin": "postgres", "config": "helpdesk.debezium.json"}}
+    contract = Contract.model_validate({**rest, **yaml.safe_load(shown)})
+    assert list(contract.aggregates()) == ["helpdesk.outbox.ticket", "helpdesk.outbox.membership"]
 
 
 def test_every_file_the_readme_links_to_exists() -> None:

@@ -16,6 +16,7 @@ from connectors.kafka_admin import KafkaAdmin, TopicSpec
 from connectors.kafka_offsets import KafkaOffsets
 from connectors.load import load
 from connectors.remove import find_capture, remove
+from connectors.replica_identity import Table
 from connectors.status import SourceReport, status
 from connectors.validate import validate
 from schemas.contract import Contract
@@ -163,11 +164,12 @@ def test_the_database_tells_columns_key_and_rows(settings: Settings, orders: psy
     orders.execute(f"ALTER TABLE {SOURCE}.pairs REPLICA IDENTITY FULL")
     names = [f"{SOURCE}.pairs", f"{SOURCE}.orders", f"{SOURCE}.absent"]
     with database.connected(settings) as connection:
-        found = database.columns(connection, names)
+        found = database.tables(connection, names)
         assert database.row_counts(connection, names) == {f"{SOURCE}.pairs": 0, f"{SOURCE}.orders": 3}
         assert database.wal_level(connection) == "logical"
     columns = {"b": "integer", "a": "integer", "c": "numeric"}
-    assert found[f"{SOURCE}.pairs"] == database.Table(columns, ("a", "b"), "f")
+    pairs = Table(columns, ("a", "b"), {f"{SOURCE}.pairs": "f"}, required=frozenset({"a", "b"}))
+    assert found[f"{SOURCE}.pairs"] == pairs
     assert found[f"{SOURCE}.orders"].primary_key == ("id",)
     assert f"{SOURCE}.absent" not in found
 

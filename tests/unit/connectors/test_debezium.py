@@ -31,7 +31,11 @@ def told(file: Path) -> list[tuple[str, str]]:
         ("unavailable.value.placeholder", "?", "is '?'"),
         ("topic.prefix", "store", "is 'store'"),
         ("name", "store", "is 'store'"),
-        ("decimal.handling.mode", "precise", "writes numbers as bytes"),
+        ("decimal.handling.mode", "precise", "is 'precise'"),
+        ("decimal.handling.mode", "double", "is 'double'"),
+        ("time.precision.mode", "connect", "cuts times to milliseconds"),
+        ("time.precision.mode", "nanoseconds", "no room for years beyond 2262"),
+        ("time.precision.mode", "structured", "no event times"),
         ("table.include.list", "public.orders", "leaves out public.members"),
         ("table.include.list", "(", "is not a list of regular expressions"),
         ("table.exclude.list", "public.m.*", "leaves out public.members"),
@@ -104,10 +108,18 @@ def test_the_effective_configuration_adds_what_the_file_leaves_out(write_source:
         "message.prefix.include.list": "freshline\\.shop",
         "provide.transaction.metadata": "true",
         "skipped.operations": "none",
+        "decimal.handling.mode": "string",
+        "time.precision.mode": "isostring",
+        "publish.via.partition.root": "true",
         "poll.interval.ms": "10",
         "database.password": "${env:SHOP_PASSWORD}",
     }
     assert {option: running[option] for option in expected} == expected
+
+
+@pytest.mark.parametrize("mode", ["isostring", "adaptive", "adaptive_time_microseconds", "microseconds"])
+def test_times_may_be_written_in_any_way_that_loses_nothing(write_source: WriteSource, mode: str) -> None:
+    assert told(write_source(options={"time.precision.mode": mode})) == []
 
 
 @pytest.mark.parametrize("prefix", ["shop", "freshline.shops", "my.freshline.shop", "freshline.Shop", "freshline_shop"])

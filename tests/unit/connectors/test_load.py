@@ -5,6 +5,7 @@ import pytest
 
 from connectors.load import load, load_file
 from connectors.mistakes import ContractInvalid
+from schemas.contract import Contract
 
 WriteSource = Callable[..., Path]
 
@@ -73,7 +74,7 @@ def test_a_misspelt_field_is_told_its_right_name(write_source: WriteSource) -> N
 
 def test_an_unknown_field_like_no_other_is_told_all_that_are_known(write_source: WriteSource) -> None:
     found = mistakes_of(write_source({"source: shop": "source: shop\nzzz: 1"}))
-    known = "connector, freshness, source, tables"
+    known = ", ".join(sorted(Contract.model_fields))
     assert found == [("shop.yaml", 2, "zzz", "unknown field 'zzz'", f"remove it; known fields are {known}")]
 
 
@@ -173,3 +174,21 @@ def test_wrapped_options_are_one_mistake(write_source: WriteSource, tmp_path: Pa
     file = write_source()
     (tmp_path / "shop.debezium.json").write_text('{"name": "shop", "config": {}}')
     assert [what for *_, what, _ in mistakes_of(file)] == ["the options are wrapped"]
+
+
+def test_two_tables_that_would_share_a_topic_are_a_mistake_that_names_both(write_source: WriteSource) -> None:
+    found = mistakes_of(write_source({"public.members": '"public.or ders"', "public.orders": "public.or_ders"}))
+    what = "'public.or ders' and 'public.or_ders' would share the topic 'shop.public.or_ders'"
+    told = [("shop.yaml", 13, "tables.public.or ders", what, "read one of them in a source of its own, or rename it")]
+    assert [mistake for mistake in found if mistake[0] == "shop.yaml"] == told
+
+
+def test_tables_of_two_sources_share_no_topic(write_source: WriteSource, tmp_path: Path) -> None:
+    file = write_source({"public.orders": "public.or_ders"}, {"table.include.list": None})
+    config = (tmp_path / "shop.debezium.json").read_text().replace("shop", "other")
+    (tmp_path / "other.debezium.json").write_text(config)
+    (tmp_path / "other.yaml").write_text(file.read_text().replace("shop", "other").replace("public.or_", '"public.or '))
+    (tmp_path / "other.yaml").write_text(
+        (tmp_path / "other.yaml").read_text().replace('"public.or ders', '"public.or ders"')
+    )
+    assert [contract.source for contract in load(tmp_path)] == ["other", "shop"]

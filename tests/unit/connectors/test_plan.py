@@ -63,6 +63,14 @@ def test_a_different_connector_is_updated_naming_options_but_no_values(there: di
     assert changed == Plan((*changed.steps[:2], Step("connector", "shop", "update", detail)))
 
 
+@pytest.mark.parametrize("option", ["time.precision.mode", "decimal.handling.mode", "hstore.handling.mode"])
+def test_an_option_that_writes_values_otherwise_asks_for_a_repair_after(option: str) -> None:
+    wanted = replace(WANTED, connectors={"shop": {**WANTED.connectors["shop"], option: "new"}})
+    [step] = plan(wanted, DONE).changes
+    assert step.detail.startswith(f"changes {option}; ")
+    assert step.detail.endswith("then run freshline verify shop --repair")
+
+
 def test_a_connector_without_contract_is_left_alone_and_told_how_to_remove_it() -> None:
     found = plan(WANTED, replace(DONE, connectors={**DONE.connectors, "old": {}}))
     assert found.changes == ()
@@ -93,6 +101,7 @@ def test_every_topic_of_freshline_and_of_the_source_is_wanted(write_source: Call
         "freshline.progress",
         "freshline.tables",
         "freshline.dead-letters",
+        "freshline.revocations",
     }
     assert topics["freshline.dead-letters"].config == {
         "cleanup.policy": "compact",

@@ -130,3 +130,7 @@ def test_whatever_is_redriven_dropped_and_repaired_the_newest_of_each_record_sta
     for key in set(keys):
         newest = max(number for number, other in enumerate(keys) if other == key)
         assert [one.first for one in partition.log if one.key == key][-1] == newest
+
+
+def test_a_relabel_is_kept_in_order_with_its_record() -> None:
+    assert record_of(b"helpdesk/tickets/1#label") == record_of(b"helpdesk/tickets/1")

@@ -78,6 +78,13 @@ def test_a_stopped_table_says_why_and_how_it_goes_on() -> None:
     assert lines[-1].endswith("freshline sources resume helpdesk public.a")
 
 
+def test_a_table_that_does_not_log_enough_says_what_to_run_and_that_a_repair_follows() -> None:
+    gap = "public.a: an unchanged large value of 'b' (real[]) is not logged; ALTER TABLE public.a REPLICA IDENTITY FULL"
+    lines = shown(status_view(of(not_logged=(gap,)))).splitlines()
+    assert lines[-2] == f"helpdesk {gap}"
+    assert lines[-1].endswith("freshline verify helpdesk --repair")
+
+
 def test_lost_messages_are_red_with_what_to_do() -> None:
     status = of(expired=30)
     assert "\x1b[31mhelpdesk: Kafka dropped 30 messages" in shown(status_view(status), terminal=True)

@@ -79,7 +79,7 @@ class _Topic:
 
 
 def progress(source: str, watermark_ms: int) -> bytes:
-    text = {"source": source, "watermark_ms": watermark_ms, "position": "0", "measured_ms": watermark_ms}
+    text = {"source": source, "watermark_ms": watermark_ms, "position": "0", "measured_ms": watermark_ms, "grants": {}}
     return json.dumps(text).encode()
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from connectors import validate as validating
-from connectors.database import Table
 from connectors.load import draft
 from connectors.mistakes import Mistake
+from connectors.partitions import partition_mistakes
+from connectors.replica_identity import Table
 from connectors.validate import option_mistakes, table_mistakes, validate
 from schemas.errors import Unavailable
 from schemas.settings import Settings
@@ -21,7 +22,9 @@ COLUMNS = {
     "owner": "text",
     "updated_at": "timestamp with time zone",
 }
-ORDERS = Table(COLUMNS, ("id",), "d")
+ORDERS = Table(COLUMNS, ("id",), {"public.orders": "d"})
+SCORES = replace(ORDERS, columns={**COLUMNS, "status": "real[]"}, untold=frozenset({"status"}))
+ROOT = replace(ORDERS, partitioned=True, identities={"public.orders": "d", "public.orders_eu": "d"})
 
 
 def found(file: Path, real: Table) -> list[tuple[int, str, str, str]]:
@@ -69,9 +72,73 @@ def test_other_types_are_no_event_times(write_source: WriteSource, kind: str) ->
 
 
 def test_a_table_that_logs_no_keys_is_a_mistake(write_source: WriteSource) -> None:
-    [(_, _, what, todo)] = found(write_source(), replace(ORDERS, replica_identity="n"))
+    [(_, _, what, todo)] = found(write_source(), replace(ORDERS, identities={"public.orders": "n"}))
     assert what == "its updates and deletes are not logged"
     assert todo == "ALTER TABLE public.orders REPLICA IDENTITY DEFAULT"
+
+
+def test_a_used_column_whose_large_values_come_as_null_needs_the_whole_row_logged(write_source: WriteSource) -> None:
+    what = "an unchanged large value of 'status' (real[]) is not logged and comes as null"
+    todo = "ALTER TABLE public.orders REPLICA IDENTITY FULL"
+    assert found(write_source(), SCORES) == [(5, "", what, todo)]
+    assert found(write_source(), replace(SCORES, identities={"public.orders": "f"})) == []
+
+
+def test_a_column_that_no_rule_uses_may_come_as_null(write_source: WriteSource) -> None:
+    assert found(write_source({"    metadata: [status]\n": ""}), SCORES) == []
+    assert found(write_source({"metadata: [status]": "mask: [status]"}), SCORES) == []
+
+
+def test_a_required_column_that_would_stop_the_connector_is_logged_whole_or_left_out(write_source: WriteSource) -> None:
+    real = replace(SCORES, required=frozenset({"id", "status"}))
+    unused = {"    metadata: [status]\n": ""}
+    [(_, _, what, todo)] = found(write_source(unused), real)
+    assert what == "an unchanged large value of 'status' (real[] NOT NULL) stops the connector"
+    assert todo.endswith("REPLICA IDENTITY FULL, or name it in column.exclude.list")
+    for option, pattern in (("column.exclude.list", ".*status"), ("column.include.list", "public.orders.(?!status).*")):
+        assert found(write_source(unused, {option: pattern}), real) == []
+
+
+def test_every_partition_must_log_the_whole_row(write_source: WriteSource) -> None:
+    identities = {"public.orders": "f", "public.orders_eu": "f", 'public."orders US"': "d", "public.orders_x": "d"}
+    [(_, _, _, todo)] = found(write_source(), replace(SCORES, identities=identities))
+    assert todo == (
+        'ALTER TABLE public."orders US" REPLICA IDENTITY FULL; ALTER TABLE public.orders_x REPLICA IDENTITY FULL'
+    )
+
+
+def test_an_index_that_lacks_part_of_the_key_is_not_enough_for_deletes(write_source: WriteSource) -> None:
+    [(_, _, what, todo)] = found(write_source(), replace(ORDERS, identities={"public.orders": "i"}))
+    assert what == "its deletes are logged by an index without the whole primary key"
+    assert todo == "ALTER TABLE public.orders REPLICA IDENTITY DEFAULT"
+
+
+def parted(file: Path, real: dict[str, Table], by_leaf: set[str]) -> list[tuple[str, str]]:
+    return [(m.where, m.todo) for m in partition_mistakes(draft(file), real, by_leaf)]
+
+
+def test_rows_of_a_partitioned_table_come_under_its_name_by_default(write_source: WriteSource) -> None:
+    assert parted(write_source(), {"public.orders": ROOT}, set()) == []
+    off = write_source(options={"publish.via.partition.root": "false"})
+    todo = 'make "publish.via.partition.root" "true" in the configuration, or leave it out'
+    assert parted(off, {"public.orders": ROOT}, set()) == [("tables.public.orders", todo)]
+    assert parted(off, {"public.orders": ORDERS}, set()) == []
+
+
+def test_a_publication_made_before_that_default_must_be_altered(write_source: WriteSource) -> None:
+    [(where, todo)] = parted(write_source(), {"public.orders": ROOT}, {"freshline_shop", "other"})
+    assert where == "tables.public.orders"
+    assert 'ALTER PUBLICATION "freshline_shop" SET (publish_via_partition_root = true)' in todo
+    assert parted(write_source(), {"public.orders": ORDERS}, {"freshline_shop"}) == []
+    assert parted(write_source(), {"public.orders": ROOT}, {"other"}) == []
+
+
+def test_a_table_and_its_own_partition_in_one_contract_are_a_mistake(write_source: WriteSource) -> None:
+    leaf = Table({}, ("team", "email"), {"public.orders_eu": "d"})
+    [(where, _)] = parted(write_source(), {"public.orders": ROOT, "public.members": leaf}, set())
+    assert where == "tables.public.members"
+    other = replace(leaf, identities={"public.members": "d"})
+    assert parted(write_source(), {"public.orders": ROOT, "public.members": other}, set()) == []
 
 
 def test_connects_findings_stand_at_the_lines_of_their_options(write_source: WriteSource) -> None:
@@ -98,7 +165,9 @@ def test_a_failure_to_connect_names_every_reference_that_may_be_wrong(write_sour
 
 def test_a_table_with_a_wrong_field_is_still_compared_with_the_database(write_source: WriteSource) -> None:
     file = write_source({"    metadata: [status]": "    metadata: [statis]\n    titel: x"})
-    wrong = replace(ORDERS, primary_key=("note",), columns={**COLUMNS, "updated_at": "text"}, replica_identity="n")
+    wrong = replace(
+        ORDERS, primary_key=("note",), columns={**COLUMNS, "updated_at": "text"}, identities={"public.orders": "n"}
+    )
     assert [where for _, where, _, _ in found(file, wrong)] == ["", ".key", ".event_time", ""]
 
 

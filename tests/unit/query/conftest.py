@@ -5,14 +5,26 @@ from typing import Any
 
 import orjson
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from index.hash_embedder import HashEmbedder
 from index.memory import MemoryStore
 from index.store import Row, Version
+from query.asker import Asker, Circumstances
+from query.authorize import Grounds
+from query.budget import Budgets
 from query.clock import Instant
+from query.decisions.memory import MemoryDecisions
+from query.decisions.recorder import Recorder
+from query.leave import Guards
+from query.policies.gate import PolicyGate
+from query.policies.vocabulary import Vocabulary
 from query.principal import Principal
-from query.search import Live, Parts
+from query.redact import Redactor
+from query.search import Live, Parts, answer
+from query.source.confirm import Sources
 from query.view import PermissionView
+from schemas.answer import Answer, Question
 from schemas.contract import Contract
 from schemas.label import Label, LabelDefinition
 from schemas.position import Position
@@ -21,6 +33,8 @@ from schemas.relation import Grant, RelationTuple
 
 START_MS = 1_800_000_000_000
 LAG_LIMIT_S = 15.0
+MAX_TEXT = 200_000
+KEY = Ed25519PrivateKey.generate()
 
 
 @dataclass
@@ -34,6 +48,8 @@ class Company:
     contracts: dict[str, Contract] = field(
         default_factory=lambda: {name: _contract(name) for name in ("helpdesk", "wiki")}
     )
+    policies: PolicyGate = field(default_factory=lambda: PolicyGate(None, Vocabulary()))
+    decisions: MemoryDecisions = field(default_factory=MemoryDecisions)
     written: int = 0
 
     def __post_init__(self) -> None:
@@ -43,8 +59,26 @@ class Company:
     def clock(self) -> Instant:
         return self.now
 
-    def parts(self) -> Parts:
-        return Parts(lambda: Live(self.embedder, self.store), self.view, self.contracts, LAG_LIMIT_S, self.clock)
+    @property
+    def grounds(self) -> Grounds:
+        return Grounds(self.view, self.contracts, self.policies, LAG_LIMIT_S)
+
+    def parts(self, **changed: Any) -> Parts:
+        recorder = Recorder(self.decisions, KEY, self.clock)
+        made: dict[str, Any] = {
+            "live": lambda: Live(self.embedder, self.store),
+            "grounds": self.grounds,
+            "guards": Guards(Sources({}, MAX_TEXT), Redactor(self.contracts.values())),
+            "recorder": recorder,
+            "budgets": Budgets(recorder.rows_shown),
+            "clock": self.clock,
+        }
+        return Parts(**made | changed)
+
+    def answer(self, who: Principal | Asker, question: Question, **changed: Any) -> Answer:
+        """As the API answers, with its record."""
+        asker = who if isinstance(who, Asker) else Asker(who)
+        return answer(self.parts(**changed), asker, Circumstances(self.now.wall_ms, question.purpose), question)
 
     def pass_time(self, seconds: float) -> None:
         self.now = Instant(self.now.wall_ms + round(seconds * 1000), self.now.steady + seconds)

@@ -1,5 +1,6 @@
 import pytest
 
+from query.asker import Asker, Circumstances
 from query.authorize import Authorized, authorize
 from query.principal import Principal
 from schemas.access import AccessFilter
@@ -18,7 +19,7 @@ def ask(company, alice: Principal):
 
     def ask(sources: list[str] | None = None) -> Authorized:
         question = Question(query="printer", sources=sources)
-        return authorize(alice, question, company.view, company.contracts, 15.0, company.now)
+        return authorize(Asker(alice), question, Circumstances(company.now.wall_ms), company.grounds, company.now)
 
     return ask
 

@@ -61,7 +61,15 @@ def with_other_claims() -> str:
 
 
 def test_a_minted_token_says_who_asks() -> None:
-    assert verify(mint(KEY, ALICE, AUDIENCE, 60, NOW), KEYS, AUDIENCE, NOW + 59) == ALICE
+    asker = verify(mint(KEY, ALICE, AUDIENCE, 60, NOW), KEYS, AUDIENCE, NOW + 59)
+    assert asker.principal == ALICE
+    assert asker.mandate.expires_ms == (NOW + 60) * 1000
+
+
+def test_each_token_can_be_revoked_alone() -> None:
+    tokens = [mint(KEY, ALICE, AUDIENCE, 60, NOW) for _ in range(2)]
+    ids = [link.revocation_id for token in tokens for link in verify(token, KEYS, AUDIENCE, NOW).mandate.chain]
+    assert len(set(ids)) == 2
 
 
 REFUSED = {
@@ -80,12 +88,18 @@ REFUSED = {
     "never expires": signed(exp=float("nan")),
     "true as time": signed(exp=True),
     "subject is a number": signed(sub=7),
+    "id is a number": signed(jti=7),
+    "id is empty": signed(jti=""),
+    "id is too long": signed(jti="x" * 257),
     "subject is everyone": signed(sub="*"),
     "subject is a group": signed(sub="team:7#member"),
     "subject is empty": signed(sub=""),
     "tenant is a list": signed(tenant=["acme"]),
     "agent is a list": signed(agent=["bot"]),
-    **{f"without {name}": signed(**{name: None}) for name in ("iss", "aud", "sub", "tenant", "iat", "nbf", "exp")},
+    **{
+        f"without {name}": signed(**{name: None})
+        for name in ("iss", "aud", "sub", "tenant", "iat", "nbf", "exp", "jti")
+    },
 }
 
 
@@ -101,7 +115,7 @@ def test_keys_are_made_once_and_the_private_one_is_for_its_owner_only(tmp_path: 
     public = generate_keys(tmp_path / "keys")
     assert (tmp_path / "keys" / "signing.pem").stat().st_mode & 0o777 == 0o600
     before = (tmp_path / "keys" / "signing.pem").read_bytes()
-    with pytest.raises(Misconfigured, match="remove it first"):
+    with pytest.raises(Misconfigured, match="keys rotate"):
         generate_keys(tmp_path / "keys")
     assert (tmp_path / "keys" / "signing.pem").read_bytes() == before
     assert [public] == list((tmp_path / "keys").glob("*.pub.pem"))
@@ -113,9 +127,9 @@ def test_after_a_rotation_old_tokens_count_until_the_old_public_key_is_removed(t
     (tmp_path / "signing.pem").unlink()
     generate_keys(tmp_path)
     new = mint(load_signing_key(tmp_path), ALICE, AUDIENCE, 60, NOW)
-    assert [verify(t, load_public_keys(tmp_path), AUDIENCE, NOW) for t in (old, new)] == [ALICE, ALICE]
+    assert [verify(t, load_public_keys(tmp_path), AUDIENCE, NOW).principal for t in (old, new)] == [ALICE, ALICE]
     old_public.unlink()
-    assert verify(new, load_public_keys(tmp_path), AUDIENCE, NOW) == ALICE
+    assert verify(new, load_public_keys(tmp_path), AUDIENCE, NOW).principal == ALICE
     with pytest.raises(Unauthenticated):
         verify(old, load_public_keys(tmp_path), AUDIENCE, NOW)
 

@@ -89,7 +89,7 @@ def test_unknown_fields_empty_keys_and_odd_names_are_refused() -> None:
     assert "pattern" in mistake({**WHOLE, "source": "Help Desk"})
     assert "pattern" in mistake({**WHOLE, "source": "helpdesk\n"})
     assert "pattern" in mistake({**WHOLE, "tables": {"tickets": WHOLE["tables"]["helpdesk.tickets"]}})
-    assert "at least 1" in mistake({**WHOLE, "tables": {}})
+    assert "must have tables, or outboxes, or both" in mistake({**WHOLE, "tables": {}})
 
 
 def test_one_granting_rule_may_stand_without_a_list() -> None:

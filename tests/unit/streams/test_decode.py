@@ -47,6 +47,7 @@ def expected(message: dict[str, Any]) -> RowEvent | str | None:
         position=of_read(START, message["offset"]) if op == "r" else streamed(source, value["transaction"]),
         commit_ms=source["ts_ms"],
         row=value["after"] or {},
+        created=op == "c",
     )
 
 

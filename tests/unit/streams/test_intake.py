@@ -24,6 +24,7 @@ LABEL = Label(tenant="acme", readers=("user:ann@acme.example", "team:7#member"),
 TUPLE = RelationTuple(tenant="acme", object="ticket:42", relation="reader", subject="team:7#member")
 GRANT = Grant(record_id=NAME, position=AT, commit_ms=1795400764444, tuples=(TUPLE,))
 NO_GRANT = GRANT.model_copy(update={"tuples": ()})
+UNREADABLE = NO_GRANT.model_copy(update={"unreadable": True})
 CHANGE = Change(
     op="upsert",
     record_id=NAME,
@@ -158,18 +159,26 @@ def test_without_tenant_or_reader_the_record_and_its_grants_are_taken_away_and_t
 
 
 @pytest.mark.parametrize(
-    "columns", [{"owner": "*"}, {"owner": "x#member"}, {"team": "7#owner"}, {"excluded": "a*"}], ids=str
+    ("columns", "grant"),
+    [
+        ({"owner": "*"}, GRANT),
+        ({"owner": "x#member"}, GRANT),
+        ({"team": "7#owner"}, UNREADABLE),
+        ({"excluded": "a*"}, GRANT),
+    ],
+    ids=str,
 )
-def test_a_value_cannot_make_a_reader_into_everybody_or_into_a_userset(columns: dict[str, Any]) -> None:
+def test_a_value_cannot_make_a_reader_into_everybody_or_into_a_userset(columns: dict[str, Any], grant: Grant) -> None:
     result = taken(**columns)
-    assert (result.change, result.label, result.grant, reason(result)) == (GONE, None, NO_GRANT, "no_permission")
+    assert (result.change, result.label, result.grant, reason(result)) == (GONE, None, grant, "no_permission")
 
 
 @pytest.mark.parametrize("column", ["tenant_id", "owner", "team", "excluded", "region"])
-def test_where_it_is_unknown_who_may_see_a_record_nobody_does(column: str) -> None:
+def test_where_it_is_unknown_who_may_see_a_record_nobody_does_and_what_it_grants_is_unreadable(column: str) -> None:
     absent, unsent = without(column), taken(**{column: PLACEHOLDER})
-    assert (absent.change, absent.label, absent.grant) == (GONE, None, NO_GRANT)
-    assert (unsent.change, unsent.label, unsent.grant) == (GONE, None, NO_GRANT)
+    grant = UNREADABLE if column in ("tenant_id", "team") else GRANT
+    assert (absent.change, absent.label, absent.grant) == (GONE, None, grant)
+    assert (unsent.change, unsent.label, unsent.grant) == (GONE, None, grant)
     assert (reason(absent), reason(unsent)) == ("missing_column", "placeholder_value")
 
 
@@ -192,6 +201,11 @@ def test_content_that_cannot_be_used_is_set_aside_but_who_may_see_the_record_and
 ) -> None:
     result = taken(**columns)
     assert (result.change, result.label, result.grant, reason(result)) == (RELABEL, LABEL, GRANT, why)
+
+
+def test_unusable_content_of_a_new_row_takes_away_what_is_left_of_an_older_one_and_what_the_row_grants_holds() -> None:
+    result = take(raw(envelope("c", body="x" * LIMIT)), TABLES, LIMIT)
+    assert (result.change, result.label, result.grant, reason(result)) == (GONE, None, GRANT, "text_too_large")
 
 
 def test_a_text_just_at_the_limit_is_taken() -> None:
@@ -243,3 +257,12 @@ def test_it_never_raises_and_never_leaks_whatever_the_envelope_holds(
 @given(st.none() | st.binary(max_size=50), st.none() | st.binary(max_size=50))
 def test_it_never_raises_whatever_the_bytes(key: bytes | None, value: bytes | None) -> None:
     take(replace(raw(None), key=key, value=value), TABLES, LIMIT)
+
+
+@pytest.mark.parametrize(("column", "field"), [("subject", "title"), ("status", "metadata")])
+def test_what_the_index_would_not_take_is_set_aside_here_so_that_the_last_good_content_stays_in_the_topic(
+    column: str, field: str
+) -> None:
+    result = take(raw(envelope(**{column: "x" * 65_536})), TABLES, 200_000)
+    assert (result.change and result.change.op, reason(result)) == ("relabel", "text_too_large")
+    assert f"'{field}'" in str(result.rejected)

@@ -6,12 +6,12 @@ import pytest
 from pydantic import ValidationError
 from stream_stage import CONTRACT, ROW, envelope, raw
 
+from connectors.rows.describe import describe
+from connectors.rows.quality import check_quality
 from schemas.contract import TableContract
 from schemas.errors import Rejected
 from schemas.quality import Quality
-from streams.describe import describe
 from streams.intake import tables_by_topic, take
-from streams.quality import check_quality
 
 TICKETS = CONTRACT.tables["helpdesk.tickets"]
 PAGE = "<html><head><title>502 Bad Gateway</title></head><body></body></html>"

@@ -3,9 +3,9 @@
 import pytest
 from recorded_kinds import row
 
+from connectors.rows.event_time import event_ms
 from schemas.errors import Rejected
 from schemas.template import as_text, unavailable
-from streams.event_time import event_ms
 
 TYPES = {
     "a_smallint": "12",

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from stream_stage import CONTRACT, MEMBERS_TOPIC, TOPIC
 
+from connectors.rows.values import Kind
 from index.hash_embedder import HashEmbedder
 from index.memory import MemoryStore
 from schemas.change import Change
@@ -25,7 +26,6 @@ from streams.verify.following import Following
 from streams.verify.repair import Repair
 from streams.verify.report import Report
 from streams.verify.rows import DbRow
-from streams.verify.values import Kind
 
 NOW_MS = 1_800_000_000_000
 TICKETS, MEMBERS = "helpdesk.tickets", "helpdesk.members"

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from stream_stage import CONTRACT, TOPIC
 
+from connectors.rows.values import Kind
 from index.hash_embedder import HashEmbedder
 from streams.indexing import passages_of
 from streams.intake import Table
 from streams.verify.expected import Expecting
 from streams.verify.rows import DbRow
-from streams.verify.values import Kind
 
 TICKETS = "helpdesk.tickets"
 

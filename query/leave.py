@@ -1,0 +1,106 @@
+"""What leaves: the best records that pass every check at the end, without a gap where one did not."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from query.asker import Asker
+from query.rank import Ranked, Scored
+from query.redact import Redactor
+from query.source.confirm import Confirmation, Leaving, Sources
+from schemas.access import AccessFilter
+from schemas.answer import SourceStatus
+from schemas.errors import SourceUnconfirmed
+from schemas.label import LabelId
+
+
+class Top(Protocol):
+    """The `k` best records within a filter."""
+
+    def __call__(self, access: AccessFilter, k: int, /) -> Ranked: ...
+
+
+MOST_ROUNDS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """The checks at the end."""
+
+    sources: Sources
+    redactor: Redactor
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who asks, within which filter; `attributes` gives those of a visible label."""
+
+    asker: Asker
+    access: AccessFilter
+    attributes: Callable[[LabelId], Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What may leave, best first.
+
+    `withheld` counts by reason what did not: for the record and for operators, never for the asker, as it would tell
+    of rows that are denied. `unconfirmed`: sources whose database did not answer, so that nothing of it is shown.
+    """
+
+    records: list[Leaving]
+    exact: bool
+    withheld: Counter[str] = field(default_factory=Counter)
+    unconfirmed: frozenset[str] = frozenset()
+
+
+def leave(guards: Guards, asking: Asking, top: Top, k: int) -> Left:
+    """The k best records that pass: confirmed at their source where its contract says so, and redacted.
+
+    What does not pass makes room for the next one, so that denied looks the same as absent. `top` is called again for
+    more as long as there are any; each call is judged by itself, as in `exact_top`. Raises SourceUnconfirmed where a
+    database did not answer in time and there is nothing else to show.
+    """
+    confirmation = Confirmation(guards.sources, asking.asker, asking.access)
+    known, omitted, wanted = dict[str, Leaving | None](), set[str](), k
+    for _ in range(MOST_ROUNDS):
+        access = asking.access.without(frozenset(confirmation.unconfirmed))
+        ranked = top(access, wanted)
+        new = [one for one in ranked.records if _version(one) not in known]
+        for one, leaving in zip(new, confirmation.confirm(new), strict=True):
+            known[_version(one)] = shown = leaving and _redacted(guards.redactor, asking, leaving)
+            omitted |= {_version(one)} if leaving and not shown else set()
+        passed = [leaving for one in ranked.records if (leaving := known[_version(one)])][:k]
+        complete = len(passed) == k or (
+            len(ranked.records) < wanted and access.sources.isdisjoint(confirmation.unconfirmed)
+        )
+        if complete:
+            break
+        wanted *= 4
+    withheld = Counter[str](confirmation.withheld) + Counter(redacted=len(omitted))
+    if not passed and confirmation.unconfirmed:
+        raise SourceUnconfirmed()
+    return Left(passed, ranked.exact and complete, withheld, frozenset(confirmation.unconfirmed))
+
+
+def told(statuses: list[SourceStatus], unconfirmed: frozenset[str]) -> list[SourceStatus]:
+    """The statuses, with sources that could not be confirmed as withheld."""
+    detail = "its database could not confirm in time what may be shown; what it did not confirm is not shown"
+    return [
+        status.model_copy(update={"state": "withheld", "detail": detail}) if status.source in unconfirmed else status
+        for status in statuses
+    ]
+
+
+def _redacted(redactor: Redactor, asking: Asking, leaving: Leaving) -> Leaving | None:
+    row = leaving.scored.found.row
+    shown = redactor.redacted(row, asking.asker, asking.attributes(row.label))
+    if shown is None or shown is row:
+        return leaving if shown is row else None
+    return replace(leaving, scored=replace(leaving.scored, found=replace(leaving.scored.found, row=shown)))
+
+
+def _version(one: Scored) -> str:
+    row = one.found.row
+    return f"{row.chunk_id} {row.position} {row.label}"

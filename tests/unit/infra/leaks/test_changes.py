@@ -1,0 +1,90 @@
+"""Random changes: the database and the world stay one and the same, by the same seed the same."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import astuple
+from random import Random
+
+import pytest
+
+from infra.leaks.changes import Changes
+from infra.leaks.world import MOST_DOCS, TENANTS, Doc, Entry, Statement, World, rows, schema, update_doc
+
+
+def run(database: sqlite3.Connection, statements: Iterable[Statement]) -> None:
+    """SQL of PostgreSQL that SQLite understands, too: a schema is a database beside the main one."""
+    for statement in statements:
+        if statement.sql.startswith("CREATE SCHEMA"):
+            database.execute("ATTACH ':memory:' AS leaks")
+        else:
+            changed = database.execute(statement.sql.replace("%s", "?"), statement.values).rowcount
+            assert changed in (-1, 1), statement
+
+
+def read(database: sqlite3.Connection) -> World:
+    world = World()
+    for table in ("members", "viewers", "editors", "bans"):
+        found = database.execute(f"SELECT tenant, object, subject FROM leaks.{table}")
+        for row in found:
+            world.add(Entry(table, *row))
+    world.folders = {
+        (t, f): parent for t, f, parent in database.execute("SELECT tenant, id, parent FROM leaks.folders")
+    }
+    world.docs = {row[0]: Doc(*row) for row in database.execute("SELECT * FROM leaks.docs")}
+    return world
+
+
+def plain(world: World) -> tuple[object, ...]:
+    return world.entries(), world.folders, world.docs
+
+
+def test_every_change_does_the_same_to_the_database_as_to_the_world() -> None:
+    changes, database = Changes(Random(5)), sqlite3.connect(":memory:")
+    run(database, [*schema(), *rows(changes.world)])
+    assert plain(read(database)) == plain(changes.world)
+    for _ in range(1500):
+        run(database, [changes.next()])
+    assert plain(read(database)) == plain(changes.world)
+    database.close()
+
+
+def test_the_same_seed_makes_the_same_company_and_changes() -> None:
+    one, other, third = Changes(Random(3)), Changes(Random(3)), Changes(Random(4))
+    assert [one.next() for _ in range(200)] == [other.next() for _ in range(200)]
+    assert one.world == other.world != third.world
+
+
+def test_a_company_has_of_everything_and_never_more_than_an_answer_can_hold() -> None:
+    changes = Changes(Random(1))
+    for _ in range(2000):
+        changes.next()
+        assert max(Counter(doc.tenant for doc in changes.world.docs.values()).values()) <= MOST_DOCS
+    world = changes.world
+    assert {(e.table, e.tenant) for e in world.entries()} >= {
+        (table, tenant) for table in ("members", "viewers", "editors", "bans") for tenant in TENANTS
+    }
+    assert any(e.subject.startswith("team:") for e in world.entries() if e.table == "members")
+    assert {e.subject for e in world.entries()} & {"user:*", "public:*"}
+    assert any(not doc.owner and not doc.folder for doc in world.docs.values())
+    assert any(circular(world, place) for place in world.folders)
+    seldom = [doc for doc in world.docs.values() if doc.denied]
+    assert seldom
+    assert len({doc.body for doc in world.docs.values()}) == len(world.docs)
+
+
+def circular(world: World, place: tuple[str, str]) -> bool:
+    seen, step = set(), place
+    while step not in seen:
+        seen.add(step)
+        parent = world.folders[step]
+        if parent is None:
+            return False
+        step = (step[0], parent)
+    return True
+
+
+def test_a_column_that_is_none_is_not_written_into_sql() -> None:
+    with pytest.raises(ValueError, match="no column"):
+        update_doc(1, "tenant = 'x' --", "y")
+    assert astuple(update_doc(1, "tenant", "x'; --"))[1] == ("x'; --", 1)
