@@ -469,14 +469,19 @@ def ask(
     who: Person,
     tenant: Tenant = "",
     limit: Annotated[int, typer.Option(min=1, max=50, help="Hits, at most.")] = 5,
+    purpose: Annotated[str, typer.Option(help="What the answer is for; policies may ask for it.")] = "",
+    ids: Annotated[bool, typer.Option("--ids", help="The records' ids alone, one a line, for programs.")] = False,
 ) -> None:
     """Ask the API as a person, with a token of one minute."""
     from query.ask import ask as ask_api
     from query.ask import question_of
     from query.show import answer_view, freshness_view
 
-    settings, asked = _settings(), question_of(question, limit)
+    settings, asked = _settings(), question_of(question, limit, purpose)
     answer = ask_api(api_url(settings), token_for(settings, who, tenant), asked)
+    if ids:
+        sys.stdout.writelines(f"{hit.record_id}\n" for hit in answer.hits)
+        return
     _show(answer_view(question, who, answer, limit))
     _show(freshness_view(answer.sources))
 

@@ -18,10 +18,10 @@ TIMEOUT_S = 30.0
 SHOWN_NAMES = 10
 
 
-def question_of(query: str, limit: int) -> Question:
+def question_of(query: str, limit: int, purpose: str = "") -> Question:
     """A question as the API takes it. Raises InvalidQuestion naming what is wrong with it."""
     try:
-        return Question(query=query, limit=limit)
+        return Question(query=query, limit=limit, purpose=purpose)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise InvalidQuestion(f"the question is not usable: {wrong}") from None

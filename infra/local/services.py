@@ -17,7 +17,9 @@ from schemas.settings import PREFIX, Settings
 from schemas.topics import worker_client
 
 CODE = Path(__file__).resolve().parents[2]
-SECRET_FILES = (f"{PREFIX}MILVUS_TOKEN_FILE", f"{PREFIX}PG_PASSWORD_FILE")
+FILES = tuple(
+    PREFIX + name for name in ("MILVUS_TOKEN_FILE", "PG_PASSWORD_FILE", "OIDC_JWKS_FILE", "DECISIONS_PASSWORD_FILE")
+)
 """Variables that name a file, as seen from where `up` is called: the services run elsewhere."""
 ROOMS = ("schemas", "connectors", "index", "streams", "query")
 
@@ -38,13 +40,14 @@ class Service(Part):
     def launch(self) -> Launch:
         settings = self.settings()
         given = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
-        files = {name: str(Path(given[name]).absolute()) for name in SECRET_FILES if given.get(name)}
+        files = {name: str(Path(given[name]).absolute()) for name in FILES if given.get(name)}
         environment = {
             **inherited_environment(),
             **given,
             **files,
             f"{PREFIX}HOME": str(self.home.root),
             f"{PREFIX}SOURCES": str(settings.sources.absolute()),
+            f"{PREFIX}POLICIES": str(settings.policies.absolute()),
             "PYTHONUNBUFFERED": "1",
         }
         return Launch(
