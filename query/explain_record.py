@@ -31,7 +31,8 @@ def explain_to(parts: Parts, asker: Asker, circumstances: Circumstances, record_
             [s for s, is_permitted in zip(within, judge.permits(within), strict=True) if is_permitted], 1, True
         )
 
-    asking = Asking(asker, permitted.access, lambda label: permitted.visibility.definitions[label].attributes)
+    definitions = permitted.visibility.definitions
+    asking = Asking(asker, permitted.access, lambda label: definitions[label].attributes, judge.permits)
     seen = leave(parts.guards, asking, top, 1).records
     told = None
     if seen and row is not None:

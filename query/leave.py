@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from query.asker import Asker
-from query.rank import Ranked, Scored
+from query.rank import Permits, Ranked, Scored
 from query.redact import Redactor
 from query.source.confirm import Confirmation, Leaving, Sources
 from schemas.access import AccessFilter
@@ -34,11 +34,15 @@ class Guards:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Who asks, within which filter; `attributes` gives those of a visible label."""
+    """Who asks, within which filter; `attributes` gives those of a visible label.
+
+    `permits` judges records by what the filter does not say; what `top` gives is judged already.
+    """
 
     asker: Asker
     access: AccessFilter
     attributes: Callable[[LabelId], Mapping[str, str]]
+    permits: Permits
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ def leave(guards: Guards, asking: Asking, top: Top, k: int) -> Left:
         access = asking.access.without(frozenset(confirmation.unconfirmed))
         ranked = top(access, wanted)
         new = [one for one in ranked.records if _version(one) not in known]
-        for one, leaving in zip(new, confirmation.confirm(new), strict=True):
+        for one, leaving in zip(new, _judged(asking, confirmation.confirm(new)), strict=True):
             known[_version(one)] = shown = leaving and _redacted(guards.redactor, asking, leaving)
             omitted |= {_version(one)} if leaving and not shown else set()
         passed = [leaving for one in ranked.records if (leaving := known[_version(one)])][:k]
@@ -91,6 +95,14 @@ def told(statuses: list[SourceStatus], unconfirmed: frozenset[str]) -> list[Sour
         status.model_copy(update={"state": "withheld", "detail": detail}) if status.source in unconfirmed else status
         for status in statuses
     ]
+
+
+def _judged(asking: Asking, checked: list[Leaving | None]) -> list[Leaving | None]:
+    """What is no longer as the index found it is judged again, as it is now."""
+    changed = [leaving for leaving in checked if leaving is not None and leaving.changed]
+    permitted = asking.permits([leaving.scored for leaving in changed])
+    denied = {id(leaving) for leaving, may in zip(changed, permitted, strict=True) if not may}
+    return [None if id(leaving) in denied else leaving for leaving in checked]
 
 
 def _redacted(redactor: Redactor, asking: Asking, leaving: Leaving) -> Leaving | None:

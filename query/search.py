@@ -100,7 +100,8 @@ def _find(
         with watch.measure("rank"):
             return exact_top(retrieve, score, most, judge.permits)
 
-    asking = Asking(asker, permitted.access, lambda label: permitted.visibility.definitions[label].attributes)
+    definitions = permitted.visibility.definitions
+    asking = Asking(asker, permitted.access, lambda label: definitions[label].attributes, judge.permits)
     with watch.measure("leave"):
         found = leave(parts.guards, asking, top, limit)
     return replace(found, withheld=found.withheld + Counter(policy=judge.denied)), permitted, now_ms
@@ -132,7 +133,8 @@ class Judge:
 
 
 def _version(row: Row) -> tuple[str, str]:
-    return row.record_id, row.position
+    """All that is judged of a row: confirmed at its source, it is another one at the same position."""
+    return row.record_id, f"{row.position} {row.label} {row.event_ms} {row.metadata}"
 
 
 def _lag_ms(as_of: float | None, now: Instant) -> int | None:

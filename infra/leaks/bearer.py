@@ -13,6 +13,7 @@ Kind = Literal["own", "provider", "capability"]
 attributes; a capability, which narrows at every hand it went through."""
 KINDS: tuple[Kind, ...] = ("own", "provider", "capability")
 MOST_HITS = 50
+LONGEST_QUERY = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Askers:
         limit = self._random.randint(1, 10) if self._random.random() < 0.1 else MOST_HITS
         sources = [SOURCE] if self._random.random() < 0.2 else None
         purpose = self._random.choice(PURPOSES)
-        return Asking(bearer, Question(query=body, limit=limit, sources=sources, purpose=purpose))
+        return Asking(bearer, Question(query=body[:LONGEST_QUERY], limit=limit, sources=sources, purpose=purpose))
 
     def _bearer(self) -> Bearer:
         kind = self._random.choice(KINDS)

@@ -28,6 +28,8 @@ from infra.leaks.world import (
 
 DOCS_AT_FIRST = 34
 """Of each tenant."""
+LONG_SHARE, LONG_WORDS, SHORT_WORDS = 0.06, 300, 6
+"""Few texts are long enough to be cut into several chunks, all of which have the document's label."""
 SHARES = {"members": 26, "viewers": 22, "editors": 8, "bans": 3}
 """Rows of each tenant to begin with. Bans are few: one at the top of a tree takes all of it away."""
 
@@ -96,7 +98,7 @@ class Changes:
         return update_doc(doc.id, column, value)
 
     def _rewrite(self) -> Statement:
-        doc, body = self._doc(), text(self._random, 6)
+        doc, body = self._doc(), self._body()
         self.world.docs[doc.id] = replace(doc, body=body)
         return update_doc(doc.id, "body", body)
 
@@ -146,8 +148,11 @@ class Changes:
             classification=pick(CLASSIFICATIONS),
             region=pick(REGIONS),
             state=pick(STATES),
-            body=text(self._random, 6),
+            body=self._body(),
         )
+
+    def _body(self) -> str:
+        return text(self._random, LONG_WORDS if self._random.random() < LONG_SHARE else SHORT_WORDS)
 
     def _doc(self) -> Doc:
         return self.world.docs[self._random.choice(sorted(self.world.docs))]

@@ -43,7 +43,7 @@ def judge_answer(world: World, asking: Asking, answer: Answer, found: Findings) 
             found.add("leaks", f"{hit.record_id} shown to {asking}: {_told(world, asking, hit)}")
             continue
         right += 1
-        if "".join(hit.text.split()) != "".join(doc.body.split()):
+        if "".join(hit.text.split()) not in "".join(doc.body.split()):
             found.add("stale", f"{hit.record_id} has the text {hit.text!r}, its row {doc.body!r}")
     if len(answer.hits) > at_most:
         found.add("leaks", f"{len(answer.hits)} documents, more than the {at_most} that were left to {asking}")

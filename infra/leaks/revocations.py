@@ -10,7 +10,7 @@ from threading import Event, Thread
 import psycopg
 
 from infra.chaos.words import text
-from infra.leaks.bearer import Asking, Bearer
+from infra.leaks.bearer import Asking, Bearer, Narrowing
 from infra.leaks.changes import Changes
 from infra.leaks.judge import Findings
 from infra.leaks.rounds import Doors, write
@@ -106,7 +106,10 @@ def cases(number: int, random: Random) -> Iterator[Case]:
     for place, kind in enumerate(KINDS):
         name = f"{kind.replace(' ', '-').lower()}-{number}"
         body, doc_id = text(random, 6), FIRST_ID + number * len(KINDS) + place
-        bearer = Bearer("capability" if kind == "token" else "own", name, TENANT)
+        handed_on = kind == "token" and number % 2
+        bearer = Bearer(
+            "capability" if handed_on else "own", name, TENANT, chain=(Narrowing(),) * 2 if handed_on else ()
+        )
         asking = Asking(bearer, Question(query=body, limit=5))
         owned = Doc(doc_id, TENANT, None, name, None, "public", "us", "final", body)
         filed = Doc(doc_id, TENANT, name, None, None, "public", "us", "final", body)

@@ -34,12 +34,15 @@ class Doors:
     def token(self, bearer: Bearer) -> str:
         return self._provider.token(bearer) if bearer.kind == "provider" else self.product.token(bearer)
 
-    def answer(self, asking: Asking, token: str) -> Answer | FreshlineError:
-        """A whole answer, or a refusal that means this asker. What is neither is counted, and asked again."""
+    def answer(self, asking: Asking, token: str = "") -> Answer | FreshlineError:
+        """A whole answer, or a refusal that means this asker. What is neither is counted, and asked again.
+
+        Without a `token` each try has a new one, so that no try spends the budget of another.
+        """
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
-                answer = self.product.ask(token, asking.question)
+                answer = self.product.ask(token or self.token(asking.bearer), asking.question)
             except DECIDED as refusal:
                 return refusal
             except (Refused, Unavailable) as error:
@@ -92,7 +95,7 @@ class Rounds:
 
     def _ask(self, asking: Asking) -> None:
         try:
-            answer = self._doors.answer(asking, self._doors.token(asking.bearer))
+            answer = self._doors.answer(asking)
         except FreshlineError as error:
             self._found.add("problems", f"{error.code}: {error}")
             return

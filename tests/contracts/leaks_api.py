@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import freshline
 from connectors.rows.permit import granted_by, label_of
+from index.chunk import chunk
 from index.hash_embedder import HashEmbedder
 from index.memory import MemoryStore
 from index.store import Row, Version
@@ -117,22 +118,26 @@ def put(live: Live, view: PermissionView, table: Any, doc: Doc, at_ms: int) -> N
     except Rejected:
         return
     view.define(LabelDefinition.of(label))
-    row = Row(
-        record_id=doc.record_id,
-        source=SOURCE,
-        table=f"{SOURCE}.docs",
-        key=f'{{"id": {doc.id}}}',
-        position=POSITION,
-        label=label.id,
-        commit_ms=at_ms,
-        event_ms=at_ms,
-        chunk=0,
-        chunks=1,
-        title="",
-        text=doc.body,
-        url="",
-        metadata=f'{{"state": "{doc.state}"}}',
-        text_hash="",
-        vector=live.embedder.embed_question(doc.body),
+    texts = chunk(doc.body, live.embedder.count_tokens, live.embedder.spec.max_tokens)
+    rows = tuple(
+        Row(
+            record_id=doc.record_id,
+            source=SOURCE,
+            table=f"{SOURCE}.docs",
+            key=f'{{"id": {doc.id}}}',
+            position=POSITION,
+            label=label.id,
+            commit_ms=at_ms,
+            event_ms=at_ms,
+            chunk=number,
+            chunks=len(texts),
+            title="",
+            text=text,
+            url="",
+            metadata=f'{{"state": "{doc.state}"}}',
+            text_hash="",
+            vector=live.embedder.embed_question(text),
+        )
+        for number, text in enumerate(texts)
     )
-    live.store.write([Version(doc.record_id, POSITION, (row,), 0)])  # type: ignore[attr-defined]
+    live.store.write([Version(doc.record_id, POSITION, rows, 0)])  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,28 +17,26 @@ from uuid import uuid4
 import psycopg
 import pytest
 from confluent_kafka import Consumer, TopicPartition
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from live_stage import within
 
 import freshline
 from connectors.apply import apply
 from connectors.load import load
 from connectors.remove import find_capture, remove
-from index.store import Found
-from query.asker import Asker
-from query.authorize import authorize
+from query.asker import Asker, Circumstances
 from query.capabilities.revoked import Revocations
 from query.clock import system_clock
+from query.decisions.memory import MemoryDecisions
+from query.decisions.recorder import Recorder
 from query.follow import Follower
-from query.leave import Asking, Guards, Left, leave
+from query.grounds import grounds_of
 from query.live_index import LiveIndex, index_of
 from query.principal import Principal
-from query.rank import Ranked, exact_top, scorer
-from query.redact import Redactor
-from query.source.confirm import Sources
+from query.search import Parts, answer
+from query.serve import compose
 from query.source.open import sources_of
-from query.view import PermissionView
-from schemas.access import AccessFilter
-from schemas.answer import Question
+from schemas.answer import Answer, Question
 from schemas.contract import Contract
 from schemas.errors import NotAvailable, SourceUnconfirmed
 from schemas.settings import Settings
@@ -80,37 +78,23 @@ tables:
 
 @dataclass
 class Vault:
-    """The running source, asked through the very steps of an answer."""
+    """The running source, and what answers questions about it, as the API puts it together."""
 
     settings: Settings
-    contract: Contract
-    view: PermissionView
-    index: LiveIndex
-    sources: Sources
+    parts: Parts
     database: psycopg.Connection[Any]
     worker: subprocess.Popen[bytes]
 
-    def ask(self, asker: Asker, limit: int = 50) -> Left:
-        """What leaves for a question. Of an index that stands still, so its lag does not count here."""
-        contracts = {SOURCE: self.contract}
-        question = Question(query="the vault holds paper", limit=limit)
-        permitted = authorize(asker.principal, question, self.view, contracts, 3600.0, system_clock())
-        live = self.index.now()
-        vector = live.embedder.embed_question(question.query)
-        score = scorer(contracts, None, system_clock().wall_ms)
+    @property
+    def contract(self) -> Contract:
+        return self.parts.grounds.contracts[SOURCE]
 
-        def top(access: AccessFilter, most: int) -> Ranked:
-            def retrieve(number: int) -> list[Found]:
-                return [] if access.empty else live.store.search(vector, access, number)
-
-            return exact_top(retrieve, score, most)
-
-        guards = Guards(self.sources, Redactor([self.contract]))
-        return leave(guards, Asking(asker, permitted.access, lambda label: {}), top, limit)
+    def ask(self, asker: Asker) -> Answer:
+        question = Question(query="the vault holds paper", limit=50)
+        return answer(self.parts, asker, Circumstances(at_ms=system_clock().wall_ms), question)
 
     def shown(self, asker: Asker) -> dict[int, str]:
-        rows = [leaving.scored.found.row for leaving in self.ask(asker).records]
-        return {int(row.record_id.rpartition("/")[2]): row.text for row in rows}
+        return {int(hit.record_id.rpartition("/")[2]): hit.text for hit in self.ask(asker).hits}
 
     def stop_stream_job(self) -> None:
         self.worker.terminate()
@@ -119,8 +103,10 @@ class Vault:
 
 @pytest.fixture(scope="module")
 def vault(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
+    """Asked of an index that stands still: its lag does not count."""
     folder = tmp_path_factory.mktemp("vault")
-    mine = settings.model_copy(update={"sources": folder, "collection": SOURCE, "group": SOURCE})
+    own = {"sources": folder, "collection": SOURCE, "group": SOURCE, "permission_lag_limit": 3600.0}
+    mine = settings.model_copy(update=own)
     write_source(settings, folder)
     with ExitStack() as stack:
         database = stack.enter_context(psycopg.connect(freshline.dsn(settings), autocommit=True))
@@ -132,14 +118,14 @@ def vault(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
         worker = started(mine, folder)
         stack.callback(worker.wait, WAIT_S)
         stack.callback(worker.terminate)
-        view = PermissionView()
-        follower = Follower(mine.kafka, view, Revocations())
+        grounds, revocations = grounds_of(mine), Revocations()
+        follower = Follower(mine.kafka, grounds.view, revocations)
         follower.start()
         stack.callback(follower.stop)
-        sources = sources_of(contracts, mine, {})
-        stack.callback(sources.close)
-        sources.examine()
-        vault = Vault(mine, contracts[0], view, LiveIndex(index_of(mine)), sources, database, worker)
+        recorder = Recorder(MemoryDecisions(), Ed25519PrivateKey.generate())
+        parts = compose(mine, grounds, revocations, LiveIndex(index_of(mine)), recorder).parts
+        stack.callback(parts.guards.sources.close)
+        vault = Vault(mine, parts, database, worker)
         within("all rows are indexed", lambda: indexed(vault), WAIT_S)
         yield vault
 
@@ -186,8 +172,7 @@ def test_with_the_stream_job_stopped_the_next_question_shows_no_revoked_row(vaul
     for number in range(1, 21):
         vault.database.execute(f"UPDATE {SOURCE}.docs SET owner = %s WHERE id = %s", [BOB.principal.subject, number])
         assert number not in vault.shown(ALICE)
-    assert vault.ask(ALICE).withheld == {"denied_at_source": 20}
-    held = vault.index.now().store.held([f"{SOURCE}/{SOURCE}.docs/1"])
+    held = vault.parts.live().store.held([f"{SOURCE}/{SOURCE}.docs/1"])
     assert held[f"{SOURCE}/{SOURCE}.docs/1"].rows, "the index still has it"
 
 
@@ -200,17 +185,17 @@ def test_what_leaves_is_the_row_as_it_is_now_and_a_deleted_one_is_gone(vault: Va
 
 
 def test_while_the_table_is_locked_nothing_is_shown_and_after_it_all_is(vault: Vault) -> None:
-    quick = sources_of([impatient(vault.contract)], vault.settings, {})
-    slow, vault.sources = vault.sources, quick
+    quick, slow = sources_of([impatient(vault.contract)], vault.settings, {}), vault.parts
+    vault.parts = replace(slow, guards=replace(slow.guards, sources=quick))
     try:
         with vault.database.transaction():
             vault.database.execute(f"LOCK TABLE {SOURCE}.docs IN ACCESS EXCLUSIVE MODE")
             with pytest.raises(SourceUnconfirmed):
                 vault.ask(ALICE)
     finally:
-        vault.sources = slow
+        vault.parts = slow
         quick.close()
-    assert vault.ask(ALICE).records
+    assert vault.ask(ALICE).hits
 
 
 def impatient(contract: Contract) -> Contract:

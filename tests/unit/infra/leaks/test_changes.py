@@ -1,38 +1,15 @@
 """Random changes: the database and the world stay one and the same, by the same seed the same."""
 
-import sqlite3
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import astuple
 from random import Random
 
 import pytest
+from leaks_stage import small_database
 
 from infra.leaks.changes import Changes
-from infra.leaks.world import MOST_DOCS, TENANTS, Doc, Entry, Statement, World, rows, schema, update_doc
-
-
-def run(database: sqlite3.Connection, statements: Iterable[Statement]) -> None:
-    """SQL of PostgreSQL that SQLite understands, too: a schema is a database beside the main one."""
-    for statement in statements:
-        if statement.sql.startswith("CREATE SCHEMA"):
-            database.execute("ATTACH ':memory:' AS leaks")
-        else:
-            changed = database.execute(statement.sql.replace("%s", "?"), statement.values).rowcount
-            assert changed in (-1, 1), statement
-
-
-def read(database: sqlite3.Connection) -> World:
-    world = World()
-    for table in ("members", "viewers", "editors", "bans"):
-        found = database.execute(f"SELECT tenant, object, subject FROM leaks.{table}")
-        for row in found:
-            world.add(Entry(table, *row))
-    world.folders = {
-        (t, f): parent for t, f, parent in database.execute("SELECT tenant, id, parent FROM leaks.folders")
-    }
-    world.docs = {row[0]: Doc(*row) for row in database.execute("SELECT * FROM leaks.docs")}
-    return world
+from infra.leaks.rounds import write
+from infra.leaks.world import MOST_DOCS, TENANTS, World, update_doc
 
 
 def plain(world: World) -> tuple[object, ...]:
@@ -40,13 +17,12 @@ def plain(world: World) -> tuple[object, ...]:
 
 
 def test_every_change_does_the_same_to_the_database_as_to_the_world() -> None:
-    changes, database = Changes(Random(5)), sqlite3.connect(":memory:")
-    run(database, [*schema(), *rows(changes.world)])
-    assert plain(read(database)) == plain(changes.world)
-    for _ in range(1500):
-        run(database, [changes.next()])
-    assert plain(read(database)) == plain(changes.world)
-    database.close()
+    changes = Changes(Random(5))
+    with small_database(changes.world) as database:
+        assert plain(database.world()) == plain(changes.world)
+        for _ in range(1500):
+            write(database, [changes.next()])  # type: ignore[arg-type]
+        assert plain(database.world()) == plain(changes.world)
 
 
 def test_the_same_seed_makes_the_same_company_and_changes() -> None:

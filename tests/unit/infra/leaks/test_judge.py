@@ -21,12 +21,12 @@ from schemas.errors import Forbidden, PermissionsUnknown
 OWNED = replace(PLAIN, owner="ann")
 
 
-def compared(judge: Judge, questions: int = 400, seed: int = 7) -> Findings:
-    """What is found in a product that judges so, over a random company that changes, until something is."""
-    changes, found = Changes(Random(seed)), Findings()
-    askers = Askers(Random(seed), changes.world)
+def compared(judge: Judge, questions: int = 400, until: str = "problems") -> Findings:
+    """What is found in a product that judges so, over a random company that changes, until what is looked for is."""
+    changes, found = Changes(Random(7)), Findings()
+    askers = Askers(Random(7), changes.world)
     for number in range(questions):
-        if found.leaks or found.withheld:
+        if getattr(found, until):
             break
         if number % 20 == 0:
             changes.next()
@@ -101,12 +101,12 @@ def test_a_product_that_judges_as_the_oracle_has_nothing_wrong() -> None:
 
 @pytest.mark.parametrize("wrong", LEAKING)
 def test_a_product_that_shows_too_much_is_caught(wrong: str) -> None:
-    assert compared(LEAKING[wrong]).leaks
+    assert compared(LEAKING[wrong], until="leaks").leaks
 
 
 @pytest.mark.parametrize("wrong", WITHHOLDING)
 def test_a_product_that_shows_too_little_is_caught(wrong: str) -> None:
-    assert compared(WITHHOLDING[wrong]).withheld
+    assert compared(WITHHOLDING[wrong], until="withheld").withheld
 
 
 def test_a_leak_is_told_with_who_what_and_why() -> None:

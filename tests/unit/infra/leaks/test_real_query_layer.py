@@ -22,7 +22,7 @@ from schemas.errors import Refused
 from schemas.label import Label
 from schemas.relation_model import RelationModel
 
-ROUNDS, EACH = 8, 25
+ROUNDS, EACH = 6, 20
 
 
 async def found_by(api: Api, seed: int, **spoil: Callable[[Grounds], Grounds]) -> Findings:

@@ -13,7 +13,7 @@ from index.chunk import MAX_CHARACTERS
 from index.store import Found, Row
 from query.asker import Asker
 from query.leave import Asking, Guards, Left, leave, told
-from query.rank import Ranked, Scored
+from query.rank import Permits, Ranked, Scored
 from query.redact import Redactor
 from query.source.confirm import Sources, confirming
 from schemas.access import AccessFilter
@@ -36,6 +36,7 @@ class Stage(DoubleStage):
     found: list[Scored] = field(default_factory=list)
     asked: list[tuple[frozenset[str], int]] = field(default_factory=list)
     labels: frozenset[Any] = frozenset({HERS.id, ASIDE.id})
+    permits: Permits = lambda records: [True for _ in records]
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -69,7 +70,7 @@ class Stage(DoubleStage):
     def leave(self, asker: Asker = ALICE, k: int = 3, attributes: Any = None) -> Left:
         guards = Guards(Sources({SOURCE: confirming(self.contract, self.reader)}, 10_000), Redactor([self.contract]))
         access = AccessFilter(self.labels, frozenset({SOURCE, "aside"}))
-        return leave(guards, Asking(asker, access, attributes or (lambda label: {})), self._top, k)
+        return leave(guards, Asking(asker, access, attributes or (lambda label: {}), self.permits), self._top, k)
 
     def _top(self, access: AccessFilter, limit: int) -> Ranked:
         self.asked.append((access.sources, limit))
@@ -178,6 +179,14 @@ def test_a_row_whose_label_is_now_none_of_the_visible_ones_does_not_leave_whatev
     assert stage.leave(BOB).withheld == {"relabelled": 1}
     stage.labels |= {HIS.id}
     assert rows(stage.leave(BOB))[0].label == HIS.id
+
+
+def test_a_row_that_changed_is_judged_again_as_it_is_now(stage: Stage) -> None:
+    stage.make(1)
+    stage.make(2)
+    stage.permits = lambda records: ["secret" not in one.found.row.metadata for one in records]
+    stage.reader.rows[stage.found[0].found.row.record_id]["amount"] = "secret"
+    assert numbers(stage.leave()) == ["2"]
 
 
 def test_an_unreachable_database_withholds_its_hits_and_those_of_others_leave(stage: Stage) -> None:
