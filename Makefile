@@ -8,7 +8,7 @@ FRESHLINE := $(BIN)/freshline
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup demo up down status test check unit live long bench chaos leaks lock clean
+.PHONY: help setup demo up down status test check unit live long bench bench-authorize chaos leaks lock clean
 
 help:  ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,8 +53,11 @@ long: setup  ## Live tests that take minutes each: rebuild, chaos
 
 test: check unit live  ## Everything CI runs
 
-bench: setup  ## Commit to answer, sampled on an otherwise idle stack
+bench: setup bench-authorize  ## Commit to answer, sampled on an otherwise idle stack; and what authorising adds
 	@$(FRESHLINE) bench
+
+bench-authorize: $(VENV)/.installed  ## What authorising adds to a search, on an index of its own
+	@$(BIN)/python -m bench.authorize
 
 SECONDS ?= 300
 chaos: setup  ## Random changes and faults at once, and what went wrong: SECONDS=300 SEED=1

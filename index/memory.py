@@ -31,6 +31,9 @@ class MemoryStore:
         deleted = max(self.tombstones.get(name, NOWHERE) for name in (record_id, table_of(record_id)))
         return Held(max(rows[0].position, deleted) if rows else deleted, rows)
 
+    def head(self, record_id: str) -> Row | None:
+        return next(iter(self.records.get(record_id, ())), None)
+
     def write(self, versions: Sequence[Version]) -> None:
         for version in versions:
             if version.rows:

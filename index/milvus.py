@@ -58,6 +58,9 @@ class MilvusStore:
         floor = {r: max(deleted.get(name, NOWHERE) for name in (r, table_of(r))) for r in record_ids}
         return {record_id: _held(rows.get(record_id, []), floor[record_id]) for record_id in record_ids}
 
+    def head(self, record_id: str) -> Row | None:
+        return next(iter(self._rows([chunk_id(record_id, 0)])), None)
+
     def write(self, versions: Sequence[Version]) -> None:
         kept = [v for v in versions if v.rows]
         gone = [v for v in versions if not v.rows]

@@ -105,6 +105,9 @@ class ChunkReader(Protocol):
     def held(self, record_ids: Sequence[str]) -> dict[str, Held]:
         """What the index holds of each record, with vectors. Every id asked for is in the result."""
 
+    def head(self, record_id: str) -> Row | None:
+        """The record's first chunk, in one call whatever the index holds of it: to be told to nobody unchecked."""
+
     def search(self, vector: Vector, access: AccessFilter, limit: int) -> list[Found]:
         """The `limit` permitted chunks most similar to `vector`, most similar first. Exact, not approximate."""
 

@@ -92,7 +92,9 @@ def create_app(deps: Deps) -> FastAPI:
         yield
         workers.close()
 
-    app = FastAPI(title="Freshline", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Freshline", version="1", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
     app.add_middleware(Door, verify=deps.verify, timeout_s=deps.request_timeout_s)
     handle_problems(app)
 

@@ -19,6 +19,7 @@ from schemas.rewrite import Exclusion, From, Intersection, This
 
 Verdict = Literal["visible", "label_unknown", "other_tenant", "no_reader", "denied"]
 _NONE: frozenset[str] = frozenset()
+UNTOLD = LabelId(0)
 _UNKNOWN = "a source that is too far behind, or a row that cannot be read, may say so"
 _SAID: dict[Verdict, str] = {
     "visible": "sees it",
@@ -81,7 +82,10 @@ class Explanation(_Model):
         return "\n".join(lines)
 
     def for_asker(self) -> "Explanation | None":
-        """What the principal itself may be told: of a visible label, how it is reached; of another one nothing."""
+        """What the principal itself may be told: of a visible label, how it is reached; of another one nothing.
+
+        Not the label's id either: it is a hash of all it says, so a guess at who else is in it could be checked.
+        """
         if self.verdict != "visible":
             return None
         reached = tuple(
@@ -89,7 +93,7 @@ class Explanation(_Model):
             for entry in self.readers
             if entry.reached
         )
-        return self.model_copy(update={"readers": reached, "denied": (), "doubted": ()})
+        return self.model_copy(update={"label": UNTOLD, "readers": reached, "denied": (), "doubted": ()})
 
 
 def explain(

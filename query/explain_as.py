@@ -12,7 +12,6 @@ from query.authorize import Grounds, doubted_sources
 from query.capabilities.revoked import Revocations
 from query.clock import system_clock
 from query.explain import explain
-from query.explain_record import row_of
 from query.follow import Follower
 from query.live_index import index_of
 from query.policies.facts import RecordFacts
@@ -33,7 +32,7 @@ def explain_as(settings: Settings, grounds: Grounds, principal: Principal, purpo
     live = index.generations.live()
     if live is None:
         raise IndexUnavailable()
-    row = row_of(index.store(live.number), record_id)
+    row = index.store(live.number).head(record_id)
     if row is None:
         raise Misconfigured(f"the index holds no record {record_id!r}; a hit of `freshline ask` names its own")
     with _followed(settings.kafka, grounds):

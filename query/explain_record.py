@@ -1,6 +1,6 @@
 """What an asker may be told of why it sees a record."""
 
-from index.store import ChunkReader, Found, Row
+from index.store import Found
 from query.asker import Asker, Circumstances
 from query.authorize import authorize, doubted_sources
 from query.decisions.recorder import UnknownRecord
@@ -21,7 +21,7 @@ def explain_to(parts: Parts, asker: Asker, circumstances: Circumstances, record_
     """
     now = parts.clock()
     permitted = authorize(asker, _ALL, circumstances, parts.grounds, now, "explain")
-    row = row_of(parts.live().store, record_id)
+    row = parts.live().store.head(record_id)
     judge = Judge(permitted)
 
     def top(access: AccessFilter, _: int) -> Ranked:
@@ -40,8 +40,3 @@ def explain_to(parts: Parts, asker: Asker, circumstances: Circumstances, record_
     if told is None:
         raise UnknownRecord()
     return told
-
-
-def row_of(store: ChunkReader, record_id: str) -> Row | None:
-    """The first chunk of a record."""
-    return next(iter(store.held([record_id])[record_id].rows), None)

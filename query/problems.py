@@ -15,6 +15,8 @@ from schemas.errors import InvalidQuestion, NotAvailable, Refused
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
+MOST_DETAIL = 1_000
+"""Characters. What is said of a mistake names fields and sources as they were given, so it could be as long as they."""
 
 
 class TimedOut(NotAvailable):
@@ -86,7 +88,7 @@ def _response(status: int, code: str, detail: str, headers: dict[str, str]) -> R
         title=phrase,
         status=status,
         code=code,
-        detail=detail or f"{phrase}.",
+        detail=detail[:MOST_DETAIL] or f"{phrase}.",
     )
     # ASCII, because a half surrogate pair in a field's name could not be sent otherwise.
     body = json.dumps(problem.model_dump(), ensure_ascii=True)

@@ -23,6 +23,11 @@ class Redactor:
             if table.permissions is not None and table.permissions.redact
         }
 
+    @property
+    def omits(self) -> bool:
+        """Whether some table's rows may be kept back whole."""
+        return any(rule.instead == "omit" for table in self._rules.values() for each in table.values() for rule in each)
+
     def redacted(self, row: Row, asker: Asker, attributes: Mapping[str, str]) -> Row | None:
         """The row without what the asker may not see of it; None: the asker may not see it at all.
 

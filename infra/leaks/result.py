@@ -70,7 +70,7 @@ class Result:
         ):
             table.add_row(name, f"[{'red' if count else 'green'}]{count}[/]")
         for kind, taken in self.taken.items():
-            table.add_row(f"revoked by {kind}", _told(taken))
+            table.add_row(f"revoked by {kind.replace('_', ' ')}", _told(taken))
         table.add_row("other changes meanwhile", f"{counts['other changes']}")
         return table
 

@@ -28,7 +28,7 @@ from infra.leaks.world import (
 from schemas.answer import Answer, Question
 from schemas.errors import FreshlineError, Unavailable
 
-KINDS = ("membership", "folder move", "own ACL", "tenant", "token")
+KINDS = ("membership", "folder_move", "own_acl", "tenant", "token")
 TENANT = "leaving"
 """A tenant of their own, so that each person sees her one document and nothing else."""
 RATE = 20.0
@@ -104,7 +104,7 @@ class Revocations:
 def cases(number: int, random: Random) -> Iterator[Case]:
     """One of each kind."""
     for place, kind in enumerate(KINDS):
-        name = f"{kind.replace(' ', '-').lower()}-{number}"
+        name = f"{kind}-{number}"
         body, doc_id = text(random, 6), FIRST_ID + number * len(KINDS) + place
         handed_on = kind == "token" and number % 2
         bearer = Bearer(
@@ -117,14 +117,14 @@ def cases(number: int, random: Random) -> Iterator[Case]:
             member = Entry("members", TENANT, name, f"user:{name}")
             viewer = insert_entry(Entry("viewers", TENANT, name, f"team:{name}#member"))
             yield Case(kind, asking, filed, (insert_entry(member), viewer), delete_entry(member))
-        elif kind == "folder move":
+        elif kind == "folder_move":
             above = f"above-{number}"
             sql = f"INSERT INTO {SOURCE}.folders (tenant, id, parent) VALUES (%s, %s, %s)"
             viewer = insert_entry(Entry("viewers", TENANT, above, f"user:{name}"))
             yield Case(
                 kind, asking, filed, (Statement(sql, (TENANT, name, above)), viewer), move_folder(TENANT, name, "apart")
             )
-        elif kind == "own ACL":
+        elif kind == "own_acl":
             denied = update_doc(doc_id, "denied", f"user:{name}")
             yield Case(kind, asking, owned, (), denied if number % 2 else update_doc(doc_id, "owner", "somebody"))
         elif kind == "tenant":

@@ -59,8 +59,8 @@ class Doors:
     def caught_up(self, since_ms: float) -> None:
         """Wait until everything committed by then is searchable. Raises Unavailable after a minute."""
         deadline = time.monotonic() + PATIENCE_S
-        token, said = self.token(WATCHER), ""
-        while time.monotonic() < deadline:
+        token = self.token(WATCHER)
+        while True:
             try:
                 watermark = self.product.watermark_ms(token)
                 if watermark is not None and watermark > since_ms:
@@ -68,8 +68,9 @@ class Doors:
                 said = f"watermark {watermark}, wanted {since_ms:.0f}"
             except (Refused, Unavailable) as error:
                 said = f"{error.code}: {error}"
+            if time.monotonic() > deadline:
+                raise Unavailable("the source", f"it did not catch up within {PATIENCE_S:.0f} s: {said}")
             time.sleep(PAUSE_S)
-        raise Unavailable("the source", f"it did not catch up within {PATIENCE_S:.0f} s: {said}")
 
 
 class Rounds:

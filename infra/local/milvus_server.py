@@ -34,6 +34,7 @@ GRPC_OPTIONS = [
     # pymilvus pings every 10 s, also when idle; by default gRPC would hang up: "too many pings".
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5000),
+    ("grpc.http2.max_ping_strikes", 0),
 ]
 
 log = logging.getLogger("infra.local.milvus_server")

@@ -83,8 +83,12 @@ class Recorder:
         return record.id
 
     def own(self, asker: Asker, record_id: str) -> str:
-        """The JSON of one of the asker's own records, as it was recorded. Raises UnknownRecord, also for an erased."""
-        return self._own(asker, record_id, kinds=("answer", "decision"))
+        """The JSON of one of the asker's own records, but for `withheld`, which would tell it of rows it is denied.
+
+        Raises UnknownRecord, also for an erased one.
+        """
+        record = orjson.loads(self._own(asker, record_id, kinds=("answer", "decision")))
+        return orjson.dumps({name: value for name, value in record.items() if name != "withheld"}).decode()
 
     def rows_shown(self, revocation_ids: Collection[str]) -> int:
         """How many records were shown under token chains that have any of these ids."""

@@ -27,7 +27,7 @@ def decision_routes(recorder: Recorder, may_decide: Callable[..., Asker], may_re
 
     @router.get("/v1/decisions/{record_id}", responses=described | documented(401, 403, 404, 422, 500, 503))
     def read(record_id: Id, asker: Annotated[Asker, Depends(may_read)]) -> Response:
-        """One of the asker's own records, as it was recorded. Others', erased and absent ones look the same."""
+        """One of the asker's own records, without `withheld`. Others', erased and absent ones look the same."""
         return Response(recorder.own(asker, record_id), media_type="application/json")
 
     return router

@@ -159,6 +159,12 @@ class StoreContract:
         assert self.held(store, versions[1]) == Held(at(6), ())
         assert self.found(store, source) == [("kept", 0), ("kept", 1)]
 
+    def test_a_head_is_the_first_chunk_and_of_an_absent_record_nothing(self, store: ChunkStore, source: str) -> None:
+        written = version(source, "r", 5, ["a", "b"])
+        store.write([written, version(source, "gone", 6, [])])
+        assert store.head(written.record_id) == written.rows[0]
+        assert [store.head(f"{source}/s.t/{name}") for name in ("gone", "unknown")] == [None, None]
+
     def test_one_call_may_grow_shrink_and_delete_different_records(self, store: ChunkStore, source: str) -> None:
         store.write([version(source, name, 1, ["a", "b", "c"]) for name in ("grows", "shrinks", "goes", "stays")])
         store.write(

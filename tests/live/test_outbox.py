@@ -90,7 +90,8 @@ def mine(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     folder = tmp_path_factory.mktemp("outbox")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    changed = {"sources": folder, "collection": SOURCE, "group": SOURCE, "api_port": port}
+    policies = settings.policies.absolute()
+    changed = {"sources": folder, "policies": policies, "collection": SOURCE, "group": SOURCE, "api_port": port}
     mine = settings.model_copy(update=changed)
     write_source(settings, folder)
     with psycopg.connect(freshline.dsn(settings), autocommit=True) as database:

@@ -38,10 +38,16 @@ class Stage:
 def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     for module in (rounds, revocations):
         monkeypatch.setattr(module, "PAUSE_S", 0.0)
-        monkeypatch.setattr(module, "PATIENCE_S", 0.05)
     changes = Changes(Random(1))
     with small_database(changes.world) as database:
         yield Stage(changes, database)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is not as it must be at the first look is given up."""
+    for module in (rounds, revocations):
+        monkeypatch.setattr(module, "PATIENCE_S", 0.0)
 
 
 def test_rounds_end_with_as_many_answers_as_were_asked_for_and_nothing_wrong(stage: Stage) -> None:
@@ -66,7 +72,7 @@ def test_what_is_not_known_or_not_whole_is_asked_again_and_never_counted_as_an_a
     assert stage.found.counts == {"asked again": 3}
 
 
-def test_what_is_never_known_voids_the_run(stage: Stage) -> None:
+def test_what_is_never_known_voids_the_run(stage: Stage, impatient: None) -> None:
     stage.product.unknown = 10**9
     stage.rounds.run(30, Random(1))
     assert stage.found.counts["answers"] == 0
@@ -80,7 +86,7 @@ def test_a_refusal_of_the_asker_is_an_answer(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("watermark", [None, 5])
-def test_a_source_that_does_not_catch_up_is_not_asked(stage: Stage, watermark: int | None) -> None:
+def test_a_source_that_does_not_catch_up_is_not_asked(stage: Stage, impatient: None, watermark: int | None) -> None:
     stage.product.watermark = watermark
     with pytest.raises(Unavailable, match="did not catch up"):
         stage.rounds.ask([asking()])
@@ -105,7 +111,7 @@ def test_each_person_sees_her_document_by_one_path_alone() -> None:
                 assert not oracle.allowed(database.world(), case.asking)
 
 
-def test_what_is_still_shown_after_its_revocation_is_a_leak(stage: Stage) -> None:
+def test_what_is_still_shown_after_its_revocation_is_a_leak(stage: Stage, impatient: None) -> None:
     stage.product.ignores_revocations = True
     stage.revocations.run(1, Random(1))
     assert len(stage.found.leaks) == 2, "once by waiting in vain, once by asking again at the end"

@@ -196,7 +196,7 @@ def test_an_unreachable_database_withholds_its_hits_and_those_of_others_leave(st
     stage.reader.away = True
     left = stage.leave()
     assert (numbers(left), left.unconfirmed, left.exact) == (["9"], {SOURCE}, True)
-    assert left.withheld == {"unconfirmed": 3}
+    assert left.withheld == {"unconfirmed": 5}
     assert left.records[0].confirmed_ms is None
     assert len(stage.reader.reads) == 1, "a database that is away is not asked again"
 
