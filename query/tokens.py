@@ -59,8 +59,12 @@ def generate_keys(folder: Path) -> Path:
 
 
 def load_signing_key(folder: Path) -> Ed25519PrivateKey:
+    """The key that signs tokens. Raises as `load_private_key`."""
+    return load_private_key(folder / SIGNING_KEY)
+
+
+def load_private_key(path: Path) -> Ed25519PrivateKey:
     """Raises Misconfigured, never showing what it read."""
-    path = folder / SIGNING_KEY
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
     except OSError as error:

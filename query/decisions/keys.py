@@ -18,11 +18,10 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
     PublicFormat,
-    load_pem_private_key,
     load_pem_public_key,
 )
 
-from query.tokens import key_id
+from query.tokens import key_id, load_private_key
 from schemas.decision import Head
 from schemas.errors import Misconfigured
 
@@ -43,13 +42,9 @@ def load_or_make_key(folder: Path) -> Ed25519PrivateKey:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
             _make(path)
-        key = load_pem_private_key(path.read_bytes(), password=None)
     except OSError as error:
         raise Misconfigured(f"the key {path} that seals the decision log is not usable: {error.strerror}") from None
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise Misconfigured(f"{path} is not a private key in PEM without a password") from None
-    if not isinstance(key, Ed25519PrivateKey):
-        raise Misconfigured(f"{path} is not an Ed25519 key")
+    key = load_private_key(path)
     _publish(key.public_key(), folder / PUBLIC)
     return key
 
