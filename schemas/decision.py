@@ -69,8 +69,8 @@ class AnswerRecord(_Model):
     sources: tuple[SourceStatus, ...]
     """The watermark of each source asked."""
     shown: tuple[Shown, ...]
-    withheld: dict[str, int]
-    """Reason -> how many hits were kept back."""
+    withheld: dict[str, int] = {}
+    """Reason -> how many hits were kept back. An asker that reads its own record is not told."""
     timings: dict[str, float]
 
 

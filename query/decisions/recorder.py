@@ -85,9 +85,12 @@ class Recorder:
     def own(self, asker: Asker, record_id: str) -> str:
         """The JSON of one of the asker's own records, but for `withheld`, which would tell it of rows it is denied.
 
-        Raises UnknownRecord, also for an erased one.
+        Raises UnknownRecord, also for an erased one, and for one of the hands before, where a token was handed on.
         """
         record = orjson.loads(self._own(asker, record_id, kinds=("answer", "decision")))
+        chain = asker.mandate.chain
+        if len(chain) > 1 and chain[-1].revocation_id not in [hand["revocation_id"] for hand in record["who"]["chain"]]:
+            raise UnknownRecord()
         return orjson.dumps({name: value for name, value in record.items() if name != "withheld"}).decode()
 
     def rows_shown(self, revocation_ids: Collection[str]) -> int:

@@ -201,3 +201,14 @@ async def test_steps_that_were_timed_are_the_same_for_every_answer(attacked: Any
             reply = await attacked.client(attacked.jwt(who)).post("/v1/search", json={"query": query})
             found.append((sorted(reply.json()["timings"]), reply.json()["exact"], reply.headers.keys()))
     assert all(each == found[0] for each in found)
+
+
+@pytest.mark.parametrize("half_life", [5e-324, 1e-9, 1e308])
+async def test_a_half_life_at_the_end_of_what_numbers_hold_is_a_question_like_any_other(
+    attacked: Any, half_life: float
+) -> None:
+    attacked.company.put("helpdesk/tickets/2", ROW, Label(tenant="acme", readers=(ALICE.name,)), age_s=3600)
+    client = attacked.client(attacked.jwt(ALICE))
+    reply = await client.post("/v1/search", json={"query": ROW, "half_life_seconds": half_life})
+    assert [hit["record_id"] for hit in reply.json()["hits"]] == ["helpdesk/tickets/1", "helpdesk/tickets/2"]
+    assert all(0 <= hit["score"] <= 1 for hit in reply.json()["hits"])

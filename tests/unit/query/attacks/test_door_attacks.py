@@ -231,3 +231,17 @@ async def test_a_token_for_somebody_who_is_everybody_is_none(attacked: Any) -> N
     for subject in ("*", "team:7#member", ""):
         token = mint(key, Whoever(subject), "freshline", 60, now)  # type: ignore[arg-type]
         assert (await attacked.client(token).post("/v1/search", json=ASKED)).status_code == 401
+
+
+async def test_who_was_handed_a_token_does_not_read_what_those_before_it_did(attacked: Any) -> None:
+    """Their records name what was found beyond what it may see; those before it read what it did."""
+    whole = attacked.capability(ALICE)
+    less = attenuate(whole, Mandate(sources=frozenset({"wiki"})), "specialist")
+    planner, specialist = attacked.client(whole), attacked.client(less)
+    theirs = (await planner.post("/v1/search", json=ASKED)).json()["id"]
+    own = (await specialist.post("/v1/search", json=ASKED)).json()["id"]
+    assert (await specialist.get(f"/v1/decisions/{own}")).status_code == 200
+    assert (await planner.get(f"/v1/decisions/{own}")).status_code == 200
+    foreign, absent = [await specialist.get(f"/v1/decisions/{name}") for name in (theirs, "0" * 32)]
+    assert (foreign.status_code, foreign.content) == (absent.status_code, absent.content)
+    assert foreign.status_code == 404
