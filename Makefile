@@ -48,7 +48,7 @@ unit: $(VENV)/.installed  ## Unit tests: no sockets, seconds
 live: setup  ## Live tests: the real stack
 	@$(BIN)/pytest tests/live -q -m 'not long'
 
-long: setup  ## Live tests that take minutes each: rebuild, chaos
+long: setup  ## Live tests that take minutes: rebuild, chaos, outages of minutes, dropped columns
 	@$(BIN)/pytest tests/live -q -m long
 
 test: check unit live  ## Everything CI runs

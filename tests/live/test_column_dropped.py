@@ -16,7 +16,7 @@ from schemas.settings import Settings
 from schemas.topics import raw_topic
 from streams.batches import now_ms
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.long]
 
 SOURCE = f"dropped_{uuid4().hex[:8]}"
 TABLE = f"{SOURCE}.tickets"
