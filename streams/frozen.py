@@ -4,10 +4,10 @@ What it had in hand when it froze is older than what the other has sent since. T
 drop it, but appended last to a compacted topic it would be what is kept.
 """
 
-import asyncio
 import signal
 import time
 from collections.abc import Callable
+from threading import Thread
 
 from streams.batches import start_again
 
@@ -46,12 +46,17 @@ class Awake:
             self._end(f"it was frozen for {gap:.1f} s, and others may have its partitions")
 
 
-async def stay_awake(awake: Awake) -> None:
-    """Tick for ever; and look the moment the process goes on after SIGSTOP, before anything else of it runs.
+def stay_awake(awake: Awake) -> None:
+    """Tick for ever, in a thread: the event loop may wait for long, as for Kafka, without being frozen.
 
-    A container that is paused gets no signal, so there the next tick looks.
+    And look the moment the process goes on after SIGSTOP, before anything else of the main thread runs. A container
+    that is paused gets no signal, so there the next tick looks. For the main thread.
     """
     signal.signal(signal.SIGCONT, awake.go_on)
+    Thread(target=_tick, args=[awake], name="awake", daemon=True).start()
+
+
+def _tick(awake: Awake) -> None:
     while True:
         awake.tick()
-        await asyncio.sleep(TICK_S)
+        time.sleep(TICK_S)

@@ -62,7 +62,7 @@ def build(settings: Settings, contracts: Sequence[Contract]) -> faust.App:
     beats = {contract.beat_topic: contract.source for contract in contracts}
     job = Job(beats, taking, indexer, tracker)
     wire(app, job, tracker, settings)
-    app.task(partial(stay_awake, Awake(SESSION / 2)))
+    stay_awake(Awake(SESSION / 2))
     app.task(partial(_heed_pauses, app, indexer))
     app.task(partial(_begin_again_when, app, lambda: stopped(kafka, contracts).keys() != halted.keys()))
     return app

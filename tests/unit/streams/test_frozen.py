@@ -1,8 +1,8 @@
 """A worker frozen beyond its session does not go on with what it had in hand."""
 
-import asyncio
 import os
 import signal
+import threading
 
 import pytest
 
@@ -49,16 +49,15 @@ def test_a_gap_longer_than_the_limit_ends_the_process_and_says_how_long_it_was()
         awake.tick()
 
 
-async def test_the_signal_to_go_on_looks_at_the_clock_before_the_loop_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, ended = Clock(), []
-    monkeypatch.setattr("streams.frozen.TICK_S", 3600)
+def test_the_signal_to_go_on_looks_at_the_clock_before_anything_else_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, ended, ticked = Clock(), [], threading.Event()
+    monkeypatch.setattr("streams.frozen._tick", lambda awake: ticked.set())
     before = signal.getsignal(signal.SIGCONT)
-    task = asyncio.create_task(stay_awake(Awake(5.0, ended.append, clock)))
     try:
-        await asyncio.sleep(0)
+        stay_awake(Awake(5.0, ended.append, clock))
+        assert ticked.wait(5), "another thread ticks"
         clock.now += 6.0
         os.kill(os.getpid(), signal.SIGCONT)
         assert len(ended) == 1
     finally:
-        task.cancel()
         signal.signal(signal.SIGCONT, before)
