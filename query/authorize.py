@@ -86,9 +86,12 @@ def require_current(view: PermissionView, lag_limit_s: float, now: Instant) -> N
 
 
 def _doubted(grounds: Grounds, states: Collection[SourceStatus]) -> frozenset[str]:
+    """What a table grants is not believed either while it has stopped: news of it are not read."""
     trusted = {status.source for status in states if is_shown(status)}
-    granting = grounds.view.granting_sources | {n for n, contract in grounds.contracts.items() if _grants(contract)}
-    return frozenset(granting - trusted)
+    granting = {name: contract.granting() for name, contract in grounds.contracts.items()}
+    halted = {name for name, tables in granting.items() if tables & {*grounds.view.stopped_tables(name)}}
+    grants = grounds.view.granting_sources | {name for name, tables in granting.items() if tables}
+    return frozenset(grants - (trusted - halted))
 
 
 def _asked(question: Question, contracts: Mapping[str, Contract]) -> list[str]:
@@ -99,7 +102,3 @@ def _asked(question: Question, contracts: Mapping[str, Contract]) -> list[str]:
         named = f"unknown source {', '.join(map(repr, unknown))}" if unknown else "no source is asked"
         raise InvalidQuestion(f"{named}; known sources: {known}")
     return asked
-
-
-def _grants(contract: Contract) -> bool:
-    return any(table.relation for table in contract.record_tables().values())

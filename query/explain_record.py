@@ -22,7 +22,7 @@ def explain_to(parts: Parts, asker: Asker, circumstances: Circumstances, record_
     now = parts.clock()
     permitted = authorize(asker, _ALL, circumstances, parts.grounds, now, "explain")
     row = parts.live().store.head(record_id)
-    judge = Judge(permitted)
+    judge = Judge(permitted, parts.grounds.contracts)
 
     def top(access: AccessFilter, _: int) -> Ranked:
         one = [] if row is None else [Scored(Found(row, 1.0), 1.0, 1.0)]

@@ -6,6 +6,7 @@ from query.authorize import Grounds
 from query.policies.gate import PolicyGate
 from query.policies.vocabulary import Vocabulary
 from query.view import PermissionView
+from schemas.change import table_id
 from schemas.settings import Settings
 
 
@@ -17,7 +18,8 @@ def grounds_of(settings: Settings) -> Grounds:
     contracts = {contract.source: contract for contract in load(settings.sources)}
     model = load_relations(settings.sources, contracts.values())
     gate = PolicyGate(settings.policies, vocabulary_of(settings))
-    return Grounds(PermissionView(model), contracts, gate, settings.permission_lag_limit)
+    granting = {name: {table_id(name, table) for table in each.granting()} for name, each in contracts.items()}
+    return Grounds(PermissionView(model, granting), contracts, gate, settings.permission_lag_limit)
 
 
 def vocabulary_of(settings: Settings) -> Vocabulary:

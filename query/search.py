@@ -1,11 +1,12 @@
 """From a question to an answer: the whole flow, top to bottom."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from time import perf_counter
+from typing import Any
 
 import orjson
 
@@ -23,6 +24,7 @@ from query.rank import Ranked, Scored, exact_top, scorer
 from query.source.confirm import Leaving
 from schemas.access import AccessFilter
 from schemas.answer import Answer, Hit, Question
+from schemas.contract import Contract
 from schemas.errors import FreshlineError, InvalidQuestion, RecordUnavailable, Refused
 
 
@@ -60,17 +62,17 @@ def answer(parts: Parts, asker: Asker, circumstances: Circumstances, question: Q
     try:
         with parts.budgets.limited(asker.mandate, question.limit) as limit:
             watch = Stopwatch()
-            found, permitted, now_ms = _find(parts, asker, circumstances, question, limit, watch)
-            drawn = Answer(
-                hits=[_hit(one, permitted, now_ms) for one in found.records],
-                sources=told(permitted.statuses, found.unconfirmed),
-                exact=found.exact,
-                answered_ms=now_ms,
+            drawn = _draw(parts, asker, circumstances, question, limit, watch)
+            given = Answer(
+                hits=drawn.hits,
+                sources=told(drawn.permitted.statuses, drawn.found.unconfirmed),
+                exact=drawn.found.exact,
+                answered_ms=drawn.now_ms,
                 timings=watch.timings(),
             )
             with watch.measure("record"):
-                answer_id = record(Facts(permitted.ruling.version, lag_ms, found.withheld), drawn)
-            return drawn.model_copy(update={"id": answer_id, "timings": watch.timings()})
+                answer_id = record(Facts(drawn.permitted.ruling.version, lag_ms, drawn.found.withheld), given)
+            return given.model_copy(update={"id": answer_id, "timings": watch.timings()})
     except RecordUnavailable:
         raise
     except Refused as refused:
@@ -78,10 +80,19 @@ def answer(parts: Parts, asker: Asker, circumstances: Circumstances, question: Q
         raise
 
 
-def _find(
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What may leave, as hits too; what decided that; the time of the answer (milliseconds since 1970, UTC)."""
+
+    found: Left
+    hits: list[Hit]
+    permitted: Authorized
+    now_ms: int
+
+
+def _draw(
     parts: Parts, asker: Asker, circumstances: Circumstances, question: Question, limit: int, watch: "Stopwatch"
-) -> tuple[Left, Authorized, int]:
-    """What may leave, what decided that, and the time it is the answer of (milliseconds since 1970, UTC)."""
+) -> Drawn:
     with watch.measure("authorize"):
         permitted = authorize(asker, question, circumstances, parts.grounds, parts.clock())
     with watch.measure("embed"):
@@ -90,7 +101,7 @@ def _find(
         vector = _embed(live.embedder, question.query)
     now_ms = parts.clock().wall_ms
     score = scorer(parts.grounds.contracts, question.half_life_seconds, now_ms)
-    judge = Judge(permitted)
+    judge = Judge(permitted, parts.grounds.contracts)
 
     def top(access: AccessFilter, most: int) -> Ranked:
         def retrieve(chunks: int) -> list[Found]:
@@ -104,14 +115,25 @@ def _find(
     asking = Asking(asker, permitted.access, lambda label: definitions[label].attributes, judge.permits)
     with watch.measure("leave"):
         found = leave(parts.guards, asking, top, limit)
-    return replace(found, withheld=found.withheld + Counter(policy=judge.denied)), permitted, now_ms
+    hits = [_hit(one, permitted, judge.metadata(one.scored.found.row), now_ms) for one in found.records]
+    return Drawn(replace(found, withheld=found.withheld + Counter(policy=judge.denied)), hits, permitted, now_ms)
 
 
 class Judge:
-    """Policies that speak of more than labels, over the records of one question. Each is judged once."""
+    """What of the records of one question may be shown, beyond what labels say. Each is judged once.
 
-    def __init__(self, permitted: Authorized) -> None:
+    Policies that speak of more than labels, and the contracts as they are now: rows of a table that is no longer
+    searchable are no longer shown, and columns that are no longer metadata are cut off.
+    """
+
+    def __init__(self, permitted: Authorized, contracts: Mapping[str, Contract]) -> None:
         self._permitted = permitted
+        self._metadata = {
+            (source, name): frozenset(table.metadata)
+            for source, contract in contracts.items()
+            for name, table in contract.record_tables().items()
+            if table.permissions is not None
+        }
         self._judged: dict[tuple[str, str], bool] = {}
 
     @property
@@ -121,15 +143,28 @@ class Judge:
 
     def permits(self, records: Sequence[Scored]) -> list[bool]:
         rows = [one.found.row for one in records]
-        unsure = [row for row in rows if row.label in self._permitted.unsure and _version(row) not in self._judged]
+        known = [(row.source, row.table) in self._metadata for row in rows]
+        unsure = [
+            row
+            for row, is_known in zip(rows, known, strict=True)
+            if is_known and row.label in self._permitted.unsure and _version(row) not in self._judged
+        ]
         judgements = self._permitted.ruling.judge([self._facts(row) for row in unsure])
         for row, judgement in zip(unsure, judgements, strict=True):
             self._judged[_version(row)] = judgement.permitted
-        return [row.label not in self._permitted.unsure or self._judged[_version(row)] for row in rows]
+        return [
+            is_known and (row.label not in self._permitted.unsure or self._judged[_version(row)])
+            for row, is_known in zip(rows, known, strict=True)
+        ]
+
+    def metadata(self, row: Row) -> dict[str, Any]:
+        """What of a row's metadata the contract still names."""
+        named = self._metadata[row.source, row.table]
+        return {column: value for column, value in orjson.loads(row.metadata).items() if column in named}
 
     def _facts(self, row: Row) -> RecordFacts:
         label = self._permitted.visibility.definitions[row.label]
-        return RecordFacts(label, row.source, row.table, row.event_ms, orjson.loads(row.metadata))
+        return RecordFacts(label, row.source, row.table, row.event_ms, self.metadata(row))
 
 
 def _version(row: Row) -> tuple[str, str]:
@@ -183,7 +218,7 @@ def _permitted_only(store: ChunkReader, vector: Vector, access: AccessFilter, li
     return found
 
 
-def _hit(leaving: Leaving, permitted: Authorized, now_ms: int) -> Hit:
+def _hit(leaving: Leaving, permitted: Authorized, metadata: dict[str, Any], now_ms: int) -> Hit:
     scored, row = leaving.scored, leaving.scored.found.row
     return Hit(
         record_id=row.record_id,
@@ -193,7 +228,7 @@ def _hit(leaving: Leaving, permitted: Authorized, now_ms: int) -> Hit:
         title=row.title,
         text=row.text,
         url=row.url,
-        metadata=orjson.loads(row.metadata),
+        metadata=metadata,
         score=scored.score,
         similarity=scored.similarity,
         freshness=scored.freshness,

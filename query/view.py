@@ -6,14 +6,16 @@ What is visible to whom, as one formula: docs/permissions.md.
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
+from types import MappingProxyType
 
 from query.principal import Principal
-from query.relations import RelationGraph
+from query.relations import RelationGraph, source_of
 from query.rewrites import Program
 from query.usersets import Bounds
+from schemas.change import table_of
 from schemas.label import Label, LabelDefinition, LabelId
 from schemas.progress import Progress
 from schemas.relation import Grant
@@ -51,11 +53,16 @@ class Visibility:
 class PermissionView:
     """Safe with one writing thread and many readers: every call takes one lock, for milliseconds at most.
 
-    `ignored` counts what could not be used, by kind. `model` says which relations follow from others.
+    `ignored` counts what could not be used, by kind. `model` says which relations follow from others. `granting` names
+    the ids of each source's tables that grant: what rows of its other tables granted once does not count. Of a source
+    that is not named every table's does.
     """
 
-    def __init__(self, model: RelationModel | None = None) -> None:
+    def __init__(
+        self, model: RelationModel | None = None, granting: Mapping[str, Collection[str]] = MappingProxyType({})
+    ) -> None:
         self._lock = Lock()
+        self._granting = granting
         self._model = model or RelationModel()
         self.ignored: Counter[str] = Counter()
         self._empty()
@@ -92,7 +99,14 @@ class PermissionView:
     def relate(self, grant: Grant) -> None:
         """Take what a row grants; an older position than the known one is ignored."""
         with self._lock:
+            if self._is_of_no_contract(grant):
+                self.ignored["of a table that grants no more"] += 1
+                return
             self._versions.update(self._relations.apply(grant))
+
+    def _is_of_no_contract(self, grant: Grant) -> bool:
+        table = grant.record_id if grant.truncated else table_of(grant.record_id)
+        return table not in self._granting.get(source_of(table), (table,))
 
     def distrust(self, record_id: str) -> None:
         """Withdraw what a row granted, because its newest version cannot be read.

@@ -278,6 +278,10 @@ class Contract(_Model):
         """Whatever records come from: the tables, and each aggregate type of the outboxes as a table of its own."""
         return {**self.tables, **self.aggregates()}
 
+    def granting(self) -> frozenset[str]:
+        """The tables whose rows grant something."""
+        return frozenset(name for name, table in self.record_tables().items() if table.relation)
+
     def raw_topics(self) -> dict[str, str]:
         """Raw topic -> table, or `schema.outbox.aggregate`."""
         return {raw_topic(self.source, table): table for table in self.record_tables()}

@@ -13,6 +13,8 @@ from infra.leaks.judge import Findings
 SHOWN = 12
 P50_MS, P99_MS = 200.0, 1000.0
 """What the product promises of a revocation, on a machine that does nothing else."""
+JUDGED = 100
+"""Revocations of a kind, from which on that is judged."""
 
 
 @dataclass
@@ -26,9 +28,20 @@ class Result:
 
     @property
     def ok(self) -> bool:
-        """Nothing leaked, nothing was withheld wrongly, and the run did what it was asked for."""
+        """Nothing leaked, nothing was withheld wrongly, revocations were as quick as promised, and the run did what it
+        was asked for."""
         found = self.found
-        return not (found.leaks or found.withheld or found.stale or found.problems or list(self.short()))
+        wrong = found.leaks or found.withheld or found.stale or found.problems
+        return not (wrong or list(self.short()) or list(self.slow()))
+
+    def slow(self) -> Iterator[str]:
+        """Kinds of revocation that took longer than promised; of so few that a percentile means nothing, none."""
+        for kind, taken in self.taken.items():
+            if len(taken) < JUDGED:
+                continue
+            p50, p99 = nearest(taken, 0.5) or 0.0, nearest(taken, 0.99) or 0.0
+            if p50 > P50_MS or p99 > P99_MS:
+                yield f"revocations by {kind} took {p50:.0f} ms (p50) and {p99:.0f} ms (p99)"
 
     def short(self) -> Iterator[str]:
         """What the run did too little of for its zeros to mean anything."""
@@ -77,6 +90,7 @@ class Result:
     def details(self) -> list[str]:
         """What went wrong, line by line."""
         lines = [f"void: {problem}" for problem in (*self.found.problems, *self.short())]
+        lines += [f"too slow: {kind}" for kind in self.slow()]
         for name in ("leaks", "withheld", "stale"):
             wrong = getattr(self.found, name)
             lines += [f"{name}: {one}" for one in wrong[:SHOWN]]

@@ -49,7 +49,7 @@ def read_folder(folder: Path) -> Reading:
     try:
         files = sorted(file for file in folder.iterdir() if not file.name.startswith(".") and file.name[-1] != "~")
     except OSError as error:
-        todo = "make the folder with at least base.cedar in it, or configure no policies"
+        todo = "make the folder with at least base.cedar in it, or name another in FRESHLINE_POLICIES"
         mistakes.append(Mistake(folder, 0, "", f"the policy folder cannot be read: {error.strerror}", todo))
         files = []
     for file in files:

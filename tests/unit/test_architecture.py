@@ -42,7 +42,7 @@ REGISTRIES = re.compile(
 
 
 def files() -> list[Path]:
-    found = [ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "Makefile", ROOT / "requirements.lock"]
+    found = [ROOT / each for each in ("pyproject.toml", "README.md", "CHANGELOG.md", "Makefile", "requirements.lock")]
     for room in ROOMS:
         found += sorted((ROOT / room).rglob("*")) if (ROOT / room).is_dir() else [ROOT / room]
     return [file for file in found if file.is_file() and _ours(file)]

@@ -110,7 +110,7 @@ class Company:
         row: dict[str, Any] = {
             "record_id": record_id,
             "source": record_id.split("/")[0],
-            "table": record_id.split("/")[1],
+            "table": f"{record_id.split('/')[0]}.rows",
             "key": orjson.dumps({"id": record_id.split("/")[2]}).decode(),
             "position": self.next_position(),
             "label": label.id,
@@ -143,6 +143,7 @@ def _contract(source: str) -> Contract:
                 f"{source}.rows": {
                     "key": ["id"],
                     "text": "{body}",
+                    "metadata": ["status"],
                     "permissions": {"tenant": "{tenant}", "readers": ["user:{owner}"]},
                 },
                 f"{source}.members": {

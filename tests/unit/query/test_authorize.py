@@ -91,6 +91,16 @@ def test_a_source_with_a_stopped_table_is_late_at_best_and_says_which(company, a
     assert [(s.state, s.detail) for s in ask(["helpdesk"]).statuses] == [("fresh", "")]
 
 
+def test_what_a_stopped_table_grants_is_not_believed(company, ask) -> None:
+    company.grant("helpdesk/helpdesk.members/1", ("acme", "team:7", "member", "user:alice@acme.example"))
+    seen = {OWN.id, TEAM.id}
+    assert ask().access.labels == seen
+    for stopped, left in ((("helpdesk.rows",), seen), (("helpdesk.members",), {OWN.id}), ((), seen)):
+        company.pass_time(0.001)
+        company.beat("helpdesk", stopped=stopped)
+        assert ask().access.labels == left, stopped
+
+
 def test_a_withheld_source_stays_withheld_whatever_has_stopped(company, ask) -> None:
     company.pass_time(0.001)
     company.beat("helpdesk", stopped=("helpdesk.rows",))

@@ -45,7 +45,7 @@ def test_a_hit_says_where_it_is_from_how_it_scored_and_why_it_is_visible(company
     hit = given.hits[0]
     assert (hit.source, hit.table, hit.key, hit.metadata) == (
         "helpdesk",
-        "tickets",
+        "helpdesk.rows",
         {"id": "2"},
         {"status": "open"},
     )
