@@ -15,6 +15,7 @@ from index.store import ChunkStore, Held, Vector, Version
 from schemas.change import Change
 from schemas.errors import Rejected
 from streams.draft import Draft, Passages, draft, newest_per_record, text_hash
+from streams.early_labels import EarlyLabels
 
 TRUSTED_FOR = 1.0
 """Seconds for which what was read of the index is taken as still so when writing."""
@@ -43,6 +44,7 @@ class Indexer:
         self._embedder = embedder
         self._passages = passages_of(embedder)
         self._clock = clock
+        self._early = EarlyLabels()
 
     def apply(self, changes: Sequence[Change]) -> Indexed:
         """Apply a batch in its order. Raises IndexUnavailable when the store is away; then nothing counts as done."""
@@ -51,16 +53,21 @@ class Indexer:
             if kind == "truncate":
                 for change in group:
                     self._store.truncate(change.source, change.table, change.position)
+            elif kind == "content":
+                self._apply(self._early.placed(list(group)), done)
             else:
                 self._apply(list(group), done)
         return done
 
     def _apply(self, changes: Sequence[Change], done: Indexed) -> None:
+        if not changes:
+            return
         rejected_before = len(done.rejected)
         newest = newest_per_record(changes)
         done.outdated += len(changes) - len(newest)
         read_at = self._clock()
         held = self._store.held(list(newest))
+        self._early.note([change for change in newest.values() if change.op == "relabel"], held)
         current = self._current(newest.values(), held, done)
         drafts = self._drafts(current, held, done)
         vectors = self._vectors(drafts, done)

@@ -148,3 +148,21 @@ def test_whatever_happened_and_however_much_kafka_has_compacted_the_rebuilt_inde
     assert content(rebuilt) == content(live)
     table = table_id("helpdesk", TABLE)
     assert rebuilt.tombstones.get(table) == live.tombstones.get(table)
+
+
+def test_a_label_that_is_kept_before_its_content_after_a_crash_finds_it_when_it_comes() -> None:
+    topic = stream([("good", 1, "ann"), ("good", 1, "ann"), ("bad", 1, "bob")])
+    made, edited, unusable = topic.partitions[0]
+    log = taken([made, edited, unusable, edited, unusable], topic, 1)
+    kept = compacted(log, [len(part) - 1 for part in log])
+    assert content(whole(kept)) == content(whole(log))
+    assert [row.text for row in content(whole(kept))[NAMES[0]].rows] == ["text 2"]
+
+
+def test_and_content_that_was_deleted_or_emptied_in_between_does_not_come_back_with_it() -> None:
+    for gone in ("delete", "truncate"):
+        topic = stream([("good", 1, "ann"), (gone, 1, ""), ("bad", 1, "bob")])
+        log = taken([*topic.partitions[0], *topic.partitions[0]], topic, 1)
+        for clean in range(len(log[0]) + 1):
+            kept = compacted(log, [clean for _ in log])
+            assert whole(kept).records == {}, (gone, clean)
