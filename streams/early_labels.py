@@ -2,8 +2,8 @@
 
 After a crash some of `freshline.changes` is there twice, and compaction keeps of each key what stands last. So whoever
 reads the topic from its beginning may meet a relabel first, and only then the content it followed. The content is taken
-with that label, and stands where the relabel stands. A row that is relabelled exists: whatever took an older one away, a
-delete or a truncate, is followed by newer content, or by a delete.
+with that label, and stands where the relabel stands. A row that is relabelled exists: whatever took an older one away
+is followed by newer content, or by a delete.
 """
 
 from collections import OrderedDict
