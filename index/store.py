@@ -1,6 +1,6 @@
 """The port to the index: what the writer and the reader need of a vector store, and nothing more."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -70,6 +70,24 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
+class Within:
+    """Narrows a search beyond what its asker may see. Times are ms since 1970, UTC.
+
+    `events_from`: source -> only its rows with an event at this time or later; `events_before`: only earlier ones;
+    sources that are not named are not narrowed. `among`: only these chunk ids. `committed_by`: only rows committed then
+    or earlier.
+    """
+
+    events_from: Mapping[str, int] = field(default_factory=dict)
+    events_before: Mapping[str, int] = field(default_factory=dict)
+    among: frozenset[str] | None = None
+    committed_by: int | None = None
+
+
+EVERYTHING = Within()
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """A row a search found (its vector empty), with its cosine similarity to the question."""
 
@@ -108,8 +126,15 @@ class ChunkReader(Protocol):
     def head(self, record_id: str) -> Row | None:
         """The record's first chunk, in one call whatever the index holds of it: to be told to nobody unchecked."""
 
-    def search(self, vector: Vector, access: AccessFilter, limit: int) -> list[Found]:
+    def search(self, vector: Vector, access: AccessFilter, limit: int, within: Within = EVERYTHING) -> list[Found]:
         """The `limit` permitted chunks most similar to `vector`, most similar first. Exact, not approximate."""
+
+    def search_words(self, text: str, access: AccessFilter, limit: int, within: Within = EVERYTHING) -> list[Found]:
+        """The `limit` permitted chunks that match words of `text` best, best first; `similarity` is their BM25 score,
+        above 0. Chunks without any of the words are not found. Title and text of a chunk count.
+
+        Raises KeywordsUnavailable for a generation that was made before words were indexed.
+        """
 
     def count(self, source: str) -> int:
         """How many records of a source are searchable."""

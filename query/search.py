@@ -230,6 +230,7 @@ def _hit(leaving: Leaving, permitted: Authorized, metadata: dict[str, Any], now_
         url=row.url,
         metadata=metadata,
         score=scored.score,
+        relevance=scored.similarity,
         similarity=scored.similarity,
         freshness=scored.freshness,
         commit_ms=row.commit_ms,
