@@ -23,6 +23,8 @@ from rich.text import Text
 from query.capabilities.cli import keys_app as make_keys_app
 from query.capabilities.cli import tokens_app as make_tokens_app
 from query.decisions.cli import audit_app
+from query.freshness.cli import lag
+from query.mcp.cli import mcp_command as make_mcp_command
 from query.policies.cli import policies_app as make_policies_app
 from schemas.answer import Answer, Question, SourceStatus
 from schemas.contract import Contract
@@ -63,6 +65,8 @@ for name, group in (
     app.add_typer(group, name=name)
 app.add_typer(audit_app, name="audit")
 app.add_typer(make_policies_app(lambda: _settings()), name="policies")
+app.command()(lag)
+app.command("mcp")(make_mcp_command(lambda: _settings()))
 
 Person = Annotated[str, typer.Option("--as", help="Who asks: a first name of people.json, or user@tenant-mail.")]
 Tenant = Annotated[str, typer.Option(help="The tenant of a person given by mail address.")]
@@ -474,10 +478,10 @@ def ask(
 ) -> None:
     """Ask the API as a person, with a token of one minute."""
     from query.ask import ask as ask_api
-    from query.ask import question_of
+    from query.client.calls import question_of
     from query.show import answer_view, freshness_view
 
-    settings, asked = _settings(), question_of(question, limit, purpose)
+    settings, asked = _settings(), question_of(question, limit=limit, purpose=purpose)
     answer = ask_api(api_url(settings), token_for(settings, who, tenant), asked)
     if ids:
         sys.stdout.writelines(f"{hit.record_id}\n" for hit in answer.hits)

@@ -8,25 +8,21 @@ Everything is measured in turns, so that whatever else the machine does meets al
 import json
 import os
 import random
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from socket import socket
 from statistics import quantiles
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-from pymilvus import MilvusClient
 
+from bench.milvus import new_store, server, write
 from index.embedder import ModelSpec
 from index.milvus import MilvusStore
-from index.milvus_schema import Names, make_collections
-from index.store import Row, Vector, Version
+from index.store import Row, Vector
 from query.asker import Asker, Circumstances, Mandate
 from query.authorize import Authorized, Grounds, authorize
 from query.clock import Instant
@@ -34,7 +30,7 @@ from query.policies.ceiling import within_ceiling
 from query.policies.gate import PolicyGate
 from query.policies.vocabulary import Vocabulary
 from query.principal import Principal
-from query.rank import FIRST_FETCH
+from query.ranking.top import FIRST_FETCH
 from query.view import PermissionView
 from schemas.answer import Question
 from schemas.contract import Contract
@@ -174,11 +170,10 @@ def build(folder: Path, uri: str, token: str, chance: random.Random) -> Stage:
     (folder / "policies").mkdir()
     (folder / "policies" / "base.cedar").write_text(POLICIES)
     gate = PolicyGate(folder / "policies", Vocabulary(frozenset({"class", "region"}), vouched=frozenset({"clearance"})))
-    store, vectors = MilvusStore(uri, token, "bench", timeout=60.0, generation=1), unit_vectors(LABELS + 1)
     spec = ModelSpec(name="random", dimension=DIMENSION, max_tokens=256, fingerprint="random")
-    make_collections(MilvusClient(uri, token=token), Names("bench", 1), spec)
-    rows = [row(number, label, vectors[number]) for number, label in enumerate(labels)]
-    store.write([Version(one.record_id, one.position, (one,), 0) for one in rows])
+    store, vectors = new_store(uri, token, spec), unit_vectors(LABELS + 1)
+    for _ in write(store, [row(number, label, vectors[number]) for number, label in enumerate(labels)]):
+        pass
     return Stage(Grounds(view, {SOURCE: contract()}, gate, 15.0), store, vectors[LABELS])
 
 
@@ -231,25 +226,6 @@ def contract() -> Contract:
     pages = {"key": ["id"], "text": "{body}", "permissions": {"tenant": "{tenant}", "readers": ["user:{owner}"]}}
     connector = {"plugin": "postgres", "config": "wiki.debezium.json"}
     return Contract.model_validate({"source": SOURCE, "connector": connector, "tables": {f"{SOURCE}.pages": pages}})
-
-
-@contextmanager
-def server(folder: Path) -> Iterator[tuple[str, str]]:
-    """A Milvus Lite behind our launcher, on a folder and a port of its own; its address and token."""
-    token, log = folder / "token", folder / "log"
-    token.write_text(f"bench-{SEED}")
-    with socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    options = ["--data", folder / "data", "--port", port, "--token-file", token]
-    command = [sys.executable, "-m", "infra.local.milvus_server", *map(str, options)]
-    with log.open("w") as kept, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=kept, text=True) as process:
-        try:
-            if process.stdout is None or process.stdout.readline() != "ready\n":
-                raise SystemExit(f"Milvus Lite did not start:\n{log.read_text()}")
-            yield f"http://127.0.0.1:{port}", token.read_text()
-        finally:
-            process.terminate()
 
 
 if __name__ == "__main__":

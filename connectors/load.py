@@ -15,8 +15,9 @@ from connectors.mistakes import ContractInvalid, Mistake, did_you_mean
 from connectors.outbox import OutboxSketch, check_router, sketch_outbox
 from connectors.relation_file import RELATIONS_FILE
 from connectors.sketch import Sketch, sketch
-from schemas.contract import Contract, Freshness, emptiness
+from schemas.contract import Contract, emptiness
 from schemas.duration import seconds
+from schemas.freshness import Freshness
 from schemas.topics import raw_topic
 
 _ADVICE = {

@@ -7,7 +7,16 @@ from typing import Literal
 from connectors.debezium import HEARTBEATS
 from connectors.kafka_admin import TopicSpec
 from schemas.contract import Contract
-from schemas.topics import COMPACTED, INTERNAL, LARGEST_MESSAGE, LARGEST_ROW, PROGRESS, SINGLE_PARTITION, beat_topic
+from schemas.topics import (
+    COMPACTED,
+    INTERNAL,
+    LARGEST_MESSAGE,
+    LARGEST_ROW,
+    PROGRESS,
+    SINGLE_PARTITION,
+    UPDATES,
+    beat_topic,
+)
 
 Action = Literal["create", "update", "unchanged", "refuse", "remove"]
 
@@ -110,7 +119,8 @@ def changed_options(wanted: Mapping[str, str], found: Mapping[str, str]) -> dict
 def _internal_config(name: str) -> dict[str, str]:
     size = {"max.message.bytes": str(LARGEST_MESSAGE)}
     if name not in COMPACTED:
-        return {"cleanup.policy": "delete", "retention.ms": FOREVER, **size}
+        kept = str(7 * DAY_MS) if name == UPDATES else FOREVER
+        return {"cleanup.policy": "delete", "retention.ms": kept, **size}
     # Every beat writes a progress message: without short segments a week of them would wait for compaction.
     return {"cleanup.policy": "compact", **size, **({"segment.ms": str(HOUR_MS)} if name == PROGRESS else {})}
 

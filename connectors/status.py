@@ -100,7 +100,7 @@ def status(contracts: Sequence[Contract], settings: Settings) -> Status:
     topics = {topic for c in contracts for topic in (*c.raw_topics(), c.beat_topic)} | {CHANGES}
     group = KafkaOffsets(settings.kafka, settings.group, settings.request_timeout)
     queues = Queues(group.begin_offsets(topics), group.end_offsets(topics), group.committed(topics))
-    watermarks = last_progress(kafka, {contract.source for contract in contracts})
+    progresses = last_progress(kafka, {contract.source for contract in contracts})
     dead = Counter(entry.source for entry in DeadLetters(settings).read(lambda *_: None).open.values())
     rows, gaps = _ask_database(contracts, settings)
     halted = stopped(kafka, contracts)
@@ -109,7 +109,8 @@ def status(contracts: Sequence[Contract], settings: Settings) -> Status:
     with ConnectApi(settings.connect_url, settings.request_timeout) as connect:
         for contract in contracts:
             connector, offsets = _connector(connect, contract.source)
-            watermark = watermarks.get(contract.source)
+            progress = progresses.get(contract.source)
+            watermark = progress.watermark_ms if progress else None
             reports.append(
                 SourceReport(
                     source=contract.source,
@@ -129,14 +130,14 @@ def status(contracts: Sequence[Contract], settings: Settings) -> Status:
     return Status(tuple(reports), {source: count for source, count in sorted(dead.items()) if source not in known})
 
 
-def last_progress(kafka: KafkaAdmin, sources: set[str]) -> dict[str, int]:
-    """Source -> watermark (ms) of its last progress message; sources without any are left out."""
-    found: dict[str, int] = {}
+def last_progress(kafka: KafkaAdmin, sources: set[str]) -> dict[str, Progress]:
+    """Source -> its last progress message; sources without any are left out. Raises Unavailable."""
+    found: dict[str, Progress] = {}
     for newest in (NEWEST_PROGRESS, None):
         for message in kafka.read(PROGRESS, newest):
             progress = _progress(message.value())
             if progress is not None:
-                found[progress.source] = progress.watermark_ms
+                found[progress.source] = progress
         if sources <= found.keys():
             break
     return found

@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from index.store import Found, Held, Mark, Row, Vector, Version
+from index.chunk import embedding_text
+from index.store import EVERYTHING, Found, Held, Mark, Row, Vector, Version, Within
+from index.words import Weights, occurrences, question_words, score, weighed
 from schemas.access import AccessFilter
 from schemas.change import table_id, table_of
 from schemas.position import NOWHERE, Position
@@ -49,15 +51,28 @@ class MemoryStore:
             if table_of(record_id) == name and rows[0].position < position:
                 self.records.pop(record_id, None)
 
-    def search(self, vector: Vector, access: AccessFilter, limit: int) -> list[Found]:
-        permitted = (
+    def search(self, vector: Vector, access: AccessFilter, limit: int, within: Within = EVERYTHING) -> list[Found]:
+        rows = self._permitted(access, within)
+        return _best([Found(replace(row, vector=_NO_VECTOR), float(row.vector @ vector)) for row in rows], limit)
+
+    def weigh_words(self, text: str, access: AccessFilter) -> Weights:
+        kept = [_words(row) for row in self._permitted(access, EVERYTHING)]
+        return weighed({word: sum(word in each for each in kept) for word in question_words(text)})
+
+    def search_words(
+        self, words: Weights, access: AccessFilter, limit: int, within: Within = EVERYTHING
+    ) -> list[Found]:
+        rows = self._permitted(access, within)
+        found = [Found(replace(row, vector=_NO_VECTOR), score(words, _words(row))) for row in rows]
+        return _best([one for one in found if one.similarity > 0], limit)
+
+    def _permitted(self, access: AccessFilter, within: Within) -> list[Row]:
+        return [
             row
             for rows in list(self.records.values())  # other threads write meanwhile
             for row in rows
-            if row.label in access.labels and row.source in access.sources
-        )
-        found = [Found(replace(row, vector=_NO_VECTOR), float(row.vector @ vector)) for row in permitted]
-        return sorted(found, key=lambda f: -f.similarity)[:limit]
+            if row.label in access.labels and row.source in access.sources and _is_within(row, within)
+        ]
 
     def count(self, source: str) -> int:
         return sum(rows[0].source == source for rows in list(self.records.values()))
@@ -78,6 +93,23 @@ class MemoryStore:
             if row.record_id in record_ids:
                 found.setdefault(row.record_id, []).append(_mark(row))
         return found
+
+
+def _is_within(row: Row, within: Within) -> bool:
+    return (
+        row.event_ms >= within.events_from.get(row.source, row.event_ms)
+        and row.event_ms < within.events_before.get(row.source, row.event_ms + 1)
+        and (within.among is None or row.chunk_id in within.among)
+        and (within.committed_by is None or row.commit_ms <= within.committed_by)
+    )
+
+
+def _words(row: Row) -> Weights:
+    return occurrences(embedding_text(row.title, row.text))
+
+
+def _best(found: list[Found], limit: int) -> list[Found]:
+    return sorted(found, key=lambda one: -one.similarity)[:limit]
 
 
 def _mark(row: Row) -> Mark:

@@ -12,18 +12,19 @@ from typing import Any
 
 from index.milvus_client import MilvusConnection, before, one_of
 from index.milvus_generations import live_number
-from index.milvus_schema import CHUNK_FIELDS, MARK_FIELDS, Names, from_entity, to_entity, to_mark
-from index.store import Found, Held, Mark, Row, Vector, Version, chunk_id
+from index.milvus_schema import CHUNK_FIELDS, MARK_FIELDS, WORDS, Names, from_entity, has_words, to_entity, to_mark
+from index.store import EVERYTHING, Found, Held, Mark, Row, Vector, Version, Within, chunk_id
+from index.words import COUNTED, Weights, question_words, weighed
 from schemas.access import AccessFilter
 from schemas.change import table_id, table_of
-from schemas.errors import IndexUnavailable
+from schemas.errors import IndexUnavailable, KeywordsUnavailable
 from schemas.position import NOWHERE, Position
 
 STRONG = "Strong"
 """Reads see every acknowledged write: a permission or a deletion may be at stake."""
 READ_PAGE = 500
-WRITE_PAGE = 200
-"""Rows in one call: even of the largest rows (about 0.25 MB) so many stay under the 64 MB of a message."""
+WRITE_PAGE = 150
+"""Rows in one call: even of the largest rows (about 0.35 MB) so many stay under the 64 MB of a message."""
 STRAYS_PAGE = 50
 """Records whose chunks are looked for by a scan; all of them come in one answer, of at most 16,384 rows."""
 _SHOWN = [name for name in CHUNK_FIELDS if name != "vector"]
@@ -37,6 +38,7 @@ class MilvusStore:
         self._timeout = timeout
         self._index = index
         self._names = None if generation is None else Names(index, generation)
+        self._words: bool | None = None
 
     @property
     def names(self) -> Names:
@@ -80,22 +82,55 @@ class MilvusStore:
         older = f"{one_of('source', [source])} and {one_of('table', [table])} and {before('position', position)}"
         self._milvus.call(lambda client: client.delete(self.names.chunks, filter=older, timeout=self._timeout))
 
-    def search(self, vector: Vector, access: AccessFilter, limit: int) -> list[Found]:
+    def search(self, vector: Vector, access: AccessFilter, limit: int, within: Within = EVERYTHING) -> list[Found]:
         if access.empty:
             return []
-        answer = self._milvus.call(
+        return _found(self._search("vector", [vector.tolist()], expression(access, within), limit, _SHOWN)[0])
+
+    def weigh_words(self, text: str, access: AccessFilter) -> Weights:
+        self._require_words()
+        words = question_words(text)
+        if access.empty or not words:
+            return {}
+        alone: list[Weights] = [{word: 1.0} for word in words]
+        found = self._search(WORDS, alone, expression(access), COUNTED, ["chunk_id"])
+        return weighed({word: len(hits) for word, hits in zip(words, found, strict=True)})
+
+    def search_words(
+        self, words: Weights, access: AccessFilter, limit: int, within: Within = EVERYTHING
+    ) -> list[Found]:
+        self._require_words()
+        if access.empty or not words:
+            return []
+        found = _found(self._search(WORDS, [dict(words)], expression(access, within), limit, _SHOWN)[0])
+        # Milvus Lite gives inner products with their sign turned.
+        return [Found(one.row, abs(one.similarity)) for one in found]
+
+    def _search(self, field: str, data: list[Any], filter_: str, limit: int, fields: list[str]) -> list[Any]:
+        """Hits for each of `data`, best first."""
+        found: list[Any] = self._milvus.call(
             lambda client: client.search(
                 self.names.chunks,
-                data=[vector.tolist()],
-                anns_field="vector",
-                filter=expression(access),
+                data=data,
+                anns_field=field,
+                filter=filter_,
                 limit=limit,
-                output_fields=_SHOWN,
+                output_fields=fields,
                 consistency_level=STRONG,
                 timeout=self._timeout,
             )
         )
-        return [Found(from_entity(hit["entity"]), float(hit["distance"])) for hit in answer[0]]
+        return found
+
+    @property
+    def _has_words(self) -> bool:
+        if self._words is None:
+            self._words = self._milvus.call(lambda client: has_words(client, self.names.chunks))
+        return self._words
+
+    def _require_words(self) -> None:
+        if not self._has_words:
+            raise KeywordsUnavailable()
 
     def count(self, source: str) -> int:
         heads = f"chunk == 0 and {one_of('source', [source])}"
@@ -159,7 +194,8 @@ class MilvusStore:
         self._put(self.names.deleted, [_tombstone(v.record_id, v.position) for v in gone])
 
     def _upsert(self, rows: Sequence[Row]) -> None:
-        self._put(self.names.chunks, [to_entity(row) for row in rows])
+        if rows:
+            self._put(self.names.chunks, [to_entity(row, self._has_words) for row in rows])
 
     def _put(self, collection: str, entities: Sequence[dict[str, Any]]) -> None:
         for start in range(0, len(entities), WRITE_PAGE):
@@ -179,10 +215,24 @@ class MilvusStore:
             )
 
 
-def expression(access: AccessFilter) -> str:
-    """The Milvus predicate for what an asker may see: a list of integers and a list of quoted names."""
+def expression(access: AccessFilter, within: Within = EVERYTHING) -> str:
+    """The Milvus predicate for what an asker may see, and for what of it is searched."""
     labels = ", ".join(str(int(label)) for label in sorted(access.labels))
-    return f"label in [{labels}] and {one_of('source', sorted(access.sources))}"
+    narrowed = [
+        f"(not ({one_of('source', [source])}) or event_ms {comparison} {int(at)})"
+        for comparison, bounds in ((">=", within.events_from), ("<", within.events_before))
+        for source, at in sorted(bounds.items())
+        if source in access.sources
+    ]
+    if within.among is not None:
+        narrowed.append(one_of("chunk_id", sorted(within.among)))
+    if within.committed_by is not None:
+        narrowed.append(f"commit_ms <= {int(within.committed_by)}")
+    return " and ".join([f"label in [{labels}]", one_of("source", sorted(access.sources)), *narrowed])
+
+
+def _found(hits: Iterable[Any]) -> list[Found]:
+    return [Found(from_entity(hit["entity"]), float(hit["distance"])) for hit in hits]
 
 
 def _tombstone(name: str, position: Position) -> dict[str, Any]:

@@ -96,7 +96,7 @@ class MilvusGenerations:
             raise Misconfigured(f"generation {number} is live: it cannot be dropped")
         names = Names(self._index, number)
         # The chunks last: while they are there, the generation is known, and a crash can be made good.
-        for name in (names.deleted, names.chunks):
+        for name in (names.history, names.deleted, names.chunks):
             self._milvus.call(lambda client, name=name: client.drop_collection(name))  # type: ignore[misc]
 
     def acknowledge(self, number: int, hold: Hold, partitions: Iterable[int]) -> None:

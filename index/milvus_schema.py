@@ -1,7 +1,7 @@
-"""How rows lie in Milvus: the two collections, their fields, and which model made their vectors."""
+"""How rows lie in Milvus: the collections, their fields, and which model made their vectors."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from typing import Any
@@ -10,8 +10,10 @@ import numpy as np
 from pymilvus import DataType, MilvusClient
 from pymilvus.exceptions import MilvusException
 
+from index.chunk import embedding_text
 from index.embedder import ModelSpec
 from index.store import Mark, Row
+from index.words import occurrences
 from schemas.label import LabelId
 from schemas.position import Position
 
@@ -36,7 +38,16 @@ _VARCHARS = {
 }
 _INTEGERS = ("label", "commit_ms", "event_ms", "chunk", "chunks")
 CHUNK_FIELDS = (*_VARCHARS, *_INTEGERS, "vector")
+WORDS = "words"
+"""The field of a chunk's words, never read back: see `index.words`. Indexes of before 0.5 have none."""
 MARK_FIELDS = [field.name for field in fields(Mark)]
+FLAT = {"index_type": "FLAT", "metric_type": "COSINE"}
+_CHUNK_INDEXES = {
+    "vector": FLAT,
+    "label": {"index_type": "INVERTED"},
+    "source": {"index_type": "INVERTED"},
+    WORDS: {"index_type": "SPARSE_INVERTED_INDEX", "metric_type": "IP"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +65,16 @@ class Names:
     def deleted(self) -> str:
         return f"{self.index}_g{self.generation}_deleted"
 
+    @property
+    def history(self) -> str:
+        """Made when a source's contract first asks for history."""
+        return f"{self.index}_g{self.generation}_history"
 
-def to_entity(row: Row) -> dict[str, Any]:
+
+def to_entity(row: Row, with_words: bool = True) -> dict[str, Any]:
     texts = {name: getattr(row, name) for name in (*_VARCHARS, *_INTEGERS)}
-    return {**texts, "vector": row.vector}
+    words = {WORDS: occurrences(embedding_text(row.title, row.text))} if with_words else {}
+    return {**texts, "vector": row.vector, **words}
 
 
 def from_entity(entity: dict[str, Any]) -> Row:
@@ -90,8 +107,14 @@ def make_collections(client: MilvusClient, names: Names, spec: ModelSpec) -> Non
 
     Where the chunks are there already, the model recorded with them stays.
     """
-    _ensure(client, names.deleted, _deleted_schema(), ("unused",), (), "")
-    _ensure(client, names.chunks, _chunk_schema(spec), ("vector",), ("label", "source"), recorded(spec))
+    _ensure(client, names.deleted, _deleted_schema(), {"unused": FLAT}, "")
+    _ensure(client, names.chunks, _chunk_schema(spec), _CHUNK_INDEXES, recorded(spec))
+
+
+def make_history(client: MilvusClient, names: Names, spec: ModelSpec) -> None:
+    """As `make_collections`, for versions that newer ones superseded."""
+    indexes = {**_CHUNK_INDEXES, "record_id": {"index_type": "INVERTED"}}
+    _ensure(client, names.history, _chunk_schema(spec, superseded=True), indexes, "")
 
 
 def recorded(spec: ModelSpec) -> str:
@@ -99,16 +122,21 @@ def recorded(spec: ModelSpec) -> str:
     return json.dumps(asdict(spec), sort_keys=True)
 
 
-def _ensure(
-    client: MilvusClient, name: str, schema: Any, vectors: Sequence[str], scalars: Sequence[str], model: str
-) -> None:
+def has_words(client: MilvusClient, collection: str) -> bool:
+    """Whether the words of its chunks are indexed."""
+    return WORDS in {field["name"] for field in client.describe_collection(collection)["fields"]}
+
+
+def _ensure(client: MilvusClient, name: str, schema: Any, wanted: Mapping[str, Mapping[str, str]], model: str) -> None:
     properties = {MODEL_PROPERTY: model} if model else {}
     _create(
         lambda: client.create_collection(name, schema=schema, consistency_level="Strong", properties=properties),
         lambda: client.has_collection(name),
     )
-    for field in (*vectors, *scalars):
-        index = {"index_type": "FLAT", "metric_type": "COSINE"} if field in vectors else {"index_type": "INVERTED"}
+    there = {field["name"] for field in client.describe_collection(name)["fields"]}
+    for field, index in wanted.items():
+        if field not in there:  # made by an earlier version
+            continue
         indexes = MilvusClient.prepare_index_params()
         indexes.add_index(field, index_name=field, **index)
         _create(partial(client.create_index, name, indexes), partial(_has_index, client, name, field))
@@ -130,13 +158,18 @@ def _create(create: Callable[[], None], exists: Callable[[], bool]) -> None:
             raise
 
 
-def _chunk_schema(spec: ModelSpec) -> Any:
+def _chunk_schema(spec: ModelSpec, superseded: bool = False) -> Any:
     schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
+    if superseded:
+        schema.add_field("version_id", DataType.VARCHAR, max_length=_VARCHARS["chunk_id"], is_primary=True)
+        schema.add_field("until_ms", DataType.INT64)
     for field, length in _VARCHARS.items():
-        schema.add_field(field, DataType.VARCHAR, max_length=length, is_primary=field == "chunk_id")
+        primary = field == "chunk_id" and not superseded
+        schema.add_field(field, DataType.VARCHAR, max_length=length, is_primary=primary)
     for field in _INTEGERS:
         schema.add_field(field, DataType.INT64)
     schema.add_field("vector", DataType.FLOAT_VECTOR, dim=spec.dimension)
+    schema.add_field(WORDS, DataType.SPARSE_FLOAT_VECTOR)
     return schema
 
 

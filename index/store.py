@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from index.words import Weights
 from schemas.access import AccessFilter
 from schemas.label import LabelId
 from schemas.position import NOWHERE, Position
@@ -89,7 +90,7 @@ EVERYTHING = Within()
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A row a search found (its vector empty), with its cosine similarity to the question."""
+    """A row a search found (its vector empty), with its cosine similarity to the question, or its BM25 score."""
 
     row: Row
     similarity: float
@@ -129,11 +130,19 @@ class ChunkReader(Protocol):
     def search(self, vector: Vector, access: AccessFilter, limit: int, within: Within = EVERYTHING) -> list[Found]:
         """The `limit` permitted chunks most similar to `vector`, most similar first. Exact, not approximate."""
 
-    def search_words(self, text: str, access: AccessFilter, limit: int, within: Within = EVERYTHING) -> list[Found]:
-        """The `limit` permitted chunks that match words of `text` best, best first; `similarity` is their BM25 score,
-        above 0. Chunks without any of the words are not found. Title and text of a chunk count.
+    def weigh_words(self, text: str, access: AccessFilter) -> Weights:
+        """The words of a question with their weights (idf), by how many permitted chunks have them; see `index.words`.
+        Empty if none has any.
 
         Raises KeywordsUnavailable for a generation that was made before words were indexed.
+        """
+
+    def search_words(
+        self, words: Weights, access: AccessFilter, limit: int, within: Within = EVERYTHING
+    ) -> list[Found]:
+        """The `limit` permitted chunks that match the words best, best first; `similarity` is their BM25 score, above
+        0, and the same whatever the limit, the filter and the other chunks. Chunks without any of the words are not
+        found. Title and text of a chunk count. Raises as `weigh_words`.
         """
 
     def count(self, source: str) -> int:

@@ -1,30 +1,32 @@
-"""The REST API: one question in, one answer out. Who asks comes from the token alone."""
+"""The REST API: a list of its routes, by room, behind the door. Who asks comes from the token alone."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from ipaddress import ip_address
-from typing import Annotated, Any
+from dataclasses import dataclass, field
 
-from fastapi import Depends, FastAPI, Request
-from fastapi.openapi.utils import get_openapi
-from fastapi.security import HTTPBearer
+from fastapi import Depends, FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
-from query.asker import Asker, Circumstances, Operation
-from query.authorize import require_current
-from query.capabilities.reach import reachable, require
-from query.clock import Clock
 from query.decisions.routes import decision_routes
-from query.door import Door, Verify
-from query.explain import Explanation
-from query.explain_record import explain_to
-from query.policies.vocabulary import OF_RECORDS
-from query.problems import documented, handle_problems
-from query.search import Parts, answer
-from query.status import statuses
+from query.door import Door, Keeper, Verify
+from query.freshness.routes import Counting, freshness_routes
+from query.freshness.waits import Waits
+from query.gateway.cursor import Cursors
+from query.gateway.gate import gate, known_parameters
+from query.gateway.headers import SecureHeaders, cross_origin
+from query.gateway.limits import RateLimits
+from query.gateway.manners import Manners
+from query.gateway.openapi import document, operation_id
+from query.gateway.readiness import Readiness
+from query.gateway.routes import answer_routes, source_routes
+from query.gateway.service import service_routes
+from query.mcp.http import mcp_endpoint
+from query.problems import handle_problems
+from query.search import Parts
+from query.updates.routes import updates_routes
+from query.updates.stream import Push
+from query.webhooks.routes import Hooks, webhook_routes
 from query.workers import Workers
-from schemas.answer import Answer, Asked, Problem, Question, SourceStatus
-from schemas.errors import Forbidden, Unauthenticated
 
 NOBODY = "readiness/probe/-"
 """A record id no source makes: asking for it shows that the index answers."""
@@ -37,113 +39,60 @@ class Deps:
     parts: Parts
     verify: Verify
     request_timeout_s: float
-
-
-def asker(request: Request) -> Asker:
-    """Who the door let in; nobody gets here without it."""
-    who = getattr(request.state, "asker", None)
-    if not isinstance(who, Asker):
-        raise Unauthenticated()
-    return who
-
-
-def circumstances(request: Request, clock: Clock, purpose: str = "") -> Circumstances:
-    """Of this request. The address is the connection's: what a header says of it is not believed."""
-    host = request.client.host if request.client else ""
-    try:
-        address = str(ip_address(host))
-    except ValueError:
-        address = ""
-    return Circumstances(clock().wall_ms, purpose, address)
-
-
-def gate(parts: Parts) -> Callable[[Operation], Callable[[Request], Asker]]:
-    """For each operation a dependency: who the door let in, if its token, and for what shows no record the policies,
-    allow the operation."""
-
-    def may(operation: Operation) -> Callable[[Request], Asker]:
-        def permitted(request: Request) -> Asker:
-            who = asker(request)
-            require(who, operation)
-            about = circumstances(request, parts.clock)
-            if operation in OF_RECORDS or parts.grounds.policies.permits(who, operation, about).permitted:
-                return who
-            raise Forbidden(f"no policy permits {operation} to you, now and from here")
-
-        return permitted
-
-    return may
-
-
-_SECURED = [
-    Depends(
-        HTTPBearer(auto_error=False, description="A token by `freshline tokens mint`, or of the identity provider.")
-    )
-]
+    manners: Manners = field(default_factory=Manners)
+    counting: Counting = field(default_factory=Counting)
+    push: Push | None = None
+    hooks: Hooks | None = None
 
 
 def create_app(deps: Deps) -> FastAPI:
     """The application. It holds threads of its own, which end with its lifespan."""
-    parts, grounds, workers = deps.parts, deps.parts.grounds, Workers()
-    may = gate(parts)
+    parts, grounds, clock = deps.parts, deps.parts.grounds, deps.parts.clock
+    workers = Workers(deps.manners.threads, deps.manners.waiting)
+    readiness = Readiness(lambda: parts.live().store.held([NOBODY]), clock)
+    cursors = Cursors(parts.recorder.secret("cursors"))
+    may = gate(grounds, clock)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with mcp.running():
+            yield
         workers.close()
+        readiness.close()
 
     app = FastAPI(
-        title="Freshline", version="1", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False
+        title="Freshline",
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=operation_id,
+        dependencies=[Depends(known_parameters)],
     )
-    app.add_middleware(Door, verify=deps.verify, timeout_s=deps.request_timeout_s)
+    _guard(app, deps)
     handle_problems(app)
-
-    @app.post("/v1/search", responses=documented(401, 403, 413, 422, 500, 503), dependencies=_SECURED)
-    async def search(question: Question, request: Request, who: Annotated[Asker, Depends(may("search"))]) -> Answer:
-        """The best permitted records, with how fresh each source is. On record under the answer's id."""
-        about = circumstances(request, parts.clock, question.purpose)
-        return await workers.run(answer, parts, who, about, question)
-
-    @app.post("/v1/explain", responses=documented(401, 403, 404, 413, 422, 500, 503), dependencies=_SECURED)
-    async def explanation(
-        asked: Asked, request: Request, who: Annotated[Asker, Depends(may("explain"))]
-    ) -> Explanation:
-        """Why you see a record. One that you do not see looks the same as one that does not exist."""
-        about = circumstances(request, parts.clock, asked.purpose)
-        return await workers.run(explain_to, parts, who, about, asked.record_id)
-
-    @app.get("/v1/freshness", responses=documented(401, 403, 500, 503), dependencies=_SECURED)
-    async def freshness(who: Annotated[Asker, Depends(may("freshness"))]) -> list[SourceStatus]:
-        """How far each source is searchable."""
-        shown = [grounds.contracts[source] for source in reachable(who.mandate, grounds.contracts)]
-        return statuses(shown, grounds.view, grounds.lag_limit_s, parts.clock().wall_ms)
-
-    app.include_router(decision_routes(parts.recorder, may("decide"), may("audit")))
-
-    @app.get("/healthz")
-    async def healthz() -> dict[str, str]:
-        """The process is alive. Says nothing of the parts it needs."""
-        return {"status": "alive"}
-
-    @app.get("/readyz", responses=documented(503))
-    async def readyz() -> dict[str, str]:
-        """Questions can be answered: the permission view is current and the index answers."""
-        require_current(grounds.view, grounds.lag_limit_s, parts.clock())
-        await workers.run(lambda: parts.live().store.held([NOBODY]))
-        return {"status": "ready"}
-
-    _document(app)
+    app.include_router(answer_routes(parts, workers, Waits(grounds, clock, deps.request_timeout_s), may))
+    app.include_router(source_routes(parts, cursors, may))
+    freshness = freshness_routes(grounds, clock, may("freshness"), may("audit"), deps.counting)
+    app.include_router(freshness, tags=["sources"])
+    app.include_router(decision_routes(parts.recorder, may("decide"), may("audit"), cursors))
+    if deps.push:
+        app.include_router(updates_routes(deps.push, deps.verify, may))
+    if deps.hooks:
+        app.include_router(webhook_routes(deps.hooks, may))
+    app.include_router(service_routes(grounds, clock, readiness))
+    mcp = mcp_endpoint(app, deps.manners.hosts, deps.manners.origins)
+    app.router.routes.append(mcp.route())
+    document(app)
     return app
 
 
-def _document(app: FastAPI) -> None:
-    """The OpenAPI document, with the shape of every error."""
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
-            schema["components"]["schemas"]["Problem"] = Problem.model_json_schema()
-            app.openapi_schema = schema
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]
+def _guard(app: FastAPI, deps: Deps) -> None:
+    """What every request passes, the last that is added first."""
+    manners = deps.manners
+    keeper = Keeper(deps.verify, RateLimits(manners.rates), deps.request_timeout_s, manners.most_body_bytes)
+    app.add_middleware(Door, keeper=keeper)
+    if manners.origins:
+        app.add_middleware(CORSMiddleware, **cross_origin(manners.origins))
+    app.add_middleware(SecureHeaders)

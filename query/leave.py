@@ -1,12 +1,14 @@
 """What leaves: the best records that pass every check at the end, without a gap where one did not."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from query.asker import Asker
-from query.rank import Permits, Ranked, Scored
+from query.ranking.pick import EVERY, Rule
+from query.ranking.scored import Key, Permits, Scored
+from query.ranking.top import Ranked
 from query.redact import Redactor
 from query.source.confirm import Confirmation, Leaving, Sources
 from schemas.access import AccessFilter
@@ -16,7 +18,7 @@ from schemas.label import LabelId
 
 
 class Top(Protocol):
-    """The `k` best records within a filter."""
+    """The records within a filter down to the `k`-th that is picked."""
 
     def __call__(self, access: AccessFilter, k: int, /) -> Ranked: ...
 
@@ -58,16 +60,19 @@ class Left:
 
     `withheld` counts by reason what did not: for the record and for operators, never for the asker, as it would tell
     of rows that are denied. `unconfirmed`: sources whose database did not answer, so that nothing of it is shown.
+    `last`: where the last record stands in the order, None if there are fewer than were asked for.
     """
 
     records: list[Leaving]
     exact: bool
     withheld: Counter[str] = field(default_factory=Counter)
     unconfirmed: frozenset[str] = frozenset()
+    last: Key | None = None
 
 
-def leave(guards: Guards, asking: Asking, top: Top, k: int) -> Left:
-    """The k best records that pass: confirmed at their source where its contract says so, and redacted.
+def leave(guards: Guards, asking: Asking, top: Top, k: int, rule: Rule = EVERY) -> Left:
+    """The k best records that pass: confirmed at their source where its contract says so, redacted, and then picked,
+    by what they say as they are shown.
 
     What does not pass makes room for the next one, so that denied looks the same as absent. `top` is called again for
     more as long as there are any; each call is judged by itself, as in `exact_top`. Raises SourceUnconfirmed where a
@@ -83,17 +88,16 @@ def leave(guards: Guards, asking: Asking, top: Top, k: int) -> Left:
         for one, leaving in zip(new, _judged(asking, confirmation.confirm(new)), strict=True):
             known[_version(one)] = shown = leaving and _redacted(guards.redactor, asking, leaving)
             omitted |= {_version(one)} if leaving and not shown else set()
-        passed = [leaving for one in ranked.records if (leaving := known[_version(one)])][:k]
-        complete = len(passed) == k or (
-            len(ranked.records) < wanted and access.sources.isdisjoint(confirmation.unconfirmed)
-        )
+        passed, last = _picked([(one, known[_version(one)]) for one in ranked.records], k, rule)
+        ended = ranked.ended or len(ranked.records) < wanted
+        complete = len(passed) == k or (ended and access.sources.isdisjoint(confirmation.unconfirmed))
         if complete:
             break
         wanted *= 4
     withheld = Counter[str](confirmation.withheld) + Counter(redacted=len(omitted))
     if not passed and confirmation.unconfirmed:
         raise SourceUnconfirmed()
-    return Left(passed, ranked.exact and complete, withheld, frozenset(confirmation.unconfirmed))
+    return Left(passed, ranked.exact and complete, withheld, frozenset(confirmation.unconfirmed), last)
 
 
 def told(statuses: list[SourceStatus], unconfirmed: frozenset[str]) -> list[SourceStatus]:
@@ -103,6 +107,18 @@ def told(statuses: list[SourceStatus], unconfirmed: frozenset[str]) -> list[Sour
         status.model_copy(update={"state": "withheld", "detail": detail}) if status.source in unconfirmed else status
         for status in statuses
     ]
+
+
+def _picked(records: Sequence[tuple[Scored, Leaving | None]], k: int, rule: Rule) -> tuple[list[Leaving], Key | None]:
+    """The first k of what passed that the rule picks, each with those that say the same; the key of the k-th."""
+    picking, picked, last = rule.begin(), list[Leaving](), None
+    for one, leaving in records:
+        if leaving is not None and picking.picks(leaving.scored.found.row, one.key):
+            picked.append(leaving)
+            if len(picked) == k:
+                last = one.key
+                break
+    return [replace(each, duplicates=tuple(picking.duplicates(each.scored.found.row))) for each in picked], last
 
 
 def _judged(asking: Asking, checked: list[Leaving | None]) -> list[Leaving | None]:

@@ -15,6 +15,8 @@ from index.embedder import Embedder, ModelSpec
 from index.generations import Generation
 from index.milvus import MilvusStore
 from index.milvus_generations import MilvusGenerations
+from index.milvus_history import MilvusHistory
+from index.milvus_schema import Names
 from index.models.load import load_recorded
 from query.search import Live
 from schemas.errors import FreshlineError, IndexUnavailable, Misconfigured
@@ -32,6 +34,7 @@ class Index:
 
     generations: MilvusGenerations
     store: Callable[[int], MilvusStore]
+    history: Callable[[int], MilvusHistory]
     load: Callable[[ModelSpec], Embedder]
 
 
@@ -40,6 +43,7 @@ def index_of(settings: Settings) -> Index:
     return Index(
         MilvusGenerations(*place),
         lambda number: MilvusStore(*place, generation=number),
+        lambda number: MilvusHistory(*place[:2], Names(settings.collection, number)),
         partial(_load, settings.home, settings.cores),
     )
 
@@ -73,7 +77,7 @@ class LiveIndex:
             generation = self._index.generations.get(number)
             if generation is None:
                 raise IndexUnavailable()
-            known = Live(self.embedder(generation), self._index.store(number))
+            known = Live(self.embedder(generation), self._index.store(number), self._index.history(number))
             with self._lock:
                 self._opened = {number: known}
         return known

@@ -10,39 +10,32 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from query.gateway.refusals import InternalError as InternalError
+from query.gateway.refusals import (
+    KeyInFlight,
+    MalformedRequest,
+    MethodNotAllowed,
+    NotFound,
+    RateLimited,
+    TenantBusy,
+    UnsupportedMediaType,
+)
+from query.gateway.refusals import TimedOut as TimedOut
 from schemas.answer import Problem
-from schemas.errors import InvalidQuestion, NotAvailable, Refused
+from schemas.errors import InvalidQuestion, Refused
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
 MOST_DETAIL = 1_000
 """Characters. What is said of a mistake names fields and sources as they were given, so it could be as long as they."""
-
-
-class TimedOut(NotAvailable):
-    """The answer took too long; ask again later."""
-
-    code = "timed_out"
-
-
-class BodyTooLarge(Refused):
-    """The request body is larger than any question can be."""
-
-    code = "body_too_large"
-    status = 413
-
-
-class InternalError(Refused):
-    """Something went wrong here; the server's log says what."""
-
-    code = "internal_error"
-    status = 500
+OF_HTTP: dict[int, type[Refused]] = {
+    error.status: error for error in (MalformedRequest, NotFound, MethodNotAllowed, UnsupportedMediaType)
+}
 
 
 def problem_response(refused: Refused) -> Response:
     """The refusal as a response, with the headers its status asks for."""
-    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": str(RETRY_AFTER_S)}}
-    return _response(refused.status, refused.code, str(refused), headers.get(refused.status, {}))
+    return _response(refused.status, refused.code, str(refused), _headers(refused))
 
 
 def handle_problems(app: FastAPI) -> None:
@@ -52,14 +45,17 @@ def handle_problems(app: FastAPI) -> None:
         assert isinstance(error, Refused)
         return problem_response(error)
 
-    async def on_invalid(_: Request, error: Exception) -> Response:
+    async def on_invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
+        if _is_no_json(request, error.errors()):
+            return problem_response(UnsupportedMediaType())
         return problem_response(InvalidQuestion("; ".join(_mistakes(error.errors()))))
 
     async def on_http(_: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        code = HTTPStatus(error.status_code).name.lower()
-        return _response(error.status_code, code, "", dict(error.headers or {}))
+        known = OF_HTTP.get(error.status_code)
+        code = known.code if known else HTTPStatus(error.status_code).name.lower()
+        return _response(error.status_code, code, str(known()) if known else "", dict(error.headers or {}))
 
     app.add_exception_handler(Refused, on_refused)
     app.add_exception_handler(RequestValidationError, on_invalid)
@@ -67,12 +63,29 @@ def handle_problems(app: FastAPI) -> None:
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What OpenAPI says of these refusals."""
+    """What OpenAPI says of these refusals; what any request may meet is said of all routes by the gateway."""
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
         for status in statuses
     }
+
+
+def _headers(refused: Refused) -> dict[str, str]:
+    if refused.status == HTTPStatus.UNAUTHORIZED:
+        return {"WWW-Authenticate": "Bearer"}
+    if isinstance(refused, RateLimited):
+        told = {"RateLimit-Policy": refused.policy} if refused.policy else {}
+        return {"Retry-After": str(refused.retry_after_s), **told}
+    wait = refused.status == HTTPStatus.SERVICE_UNAVAILABLE or isinstance(refused, TenantBusy | KeyInFlight)
+    return {"Retry-After": str(RETRY_AFTER_S)} if wait else {}
+
+
+def _is_no_json(request: Request, errors: Iterable[Any]) -> bool:
+    """Whether the body was not read at all because of what its content type says."""
+    said = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    is_json = said == "application/json" or (said.startswith("application/") and said.endswith("+json"))
+    return not is_json and any(error["loc"] == ("body",) and error["type"] != "missing" for error in errors)
 
 
 def _mistakes(errors: Iterable[Any]) -> Iterable[str]:

@@ -1,46 +1,68 @@
 """From a question to an answer: the whole flow, top to bottom."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
-from time import perf_counter
-from typing import Any
+from typing import Protocol
 
-import orjson
+import numpy as np
 
 from index.embedder import Embedder
 from index.errors import TextTooLong, UnusableText
-from index.store import ChunkReader, Found, Row, Vector
+from index.history import HistoryReader
+from index.store import ChunkReader, Vector
 from query.asker import Asker, Circumstances
 from query.authorize import Authorized, Grounds, authorize
 from query.budget import Budgets
 from query.clock import Clock, Instant
+from query.context.fit import Fitted, fit, require_known_columns
+from query.context.tokenizer import EmbedderTokenizer, TokenCounter
 from query.decisions.recorder import Facts, Recorder
+from query.freshness.demands import judged, unmet
+from query.history.choose import rows_as_of
+from query.hits import Shown, hit_of
+from query.judge import Judge
 from query.leave import Asking, Guards, Left, leave, told
-from query.policies.facts import RecordFacts
-from query.rank import Ranked, Scored, exact_top, scorer
-from query.source.confirm import Leaving
+from query.ranking.decay import decay_of
+from query.ranking.pick import Rule
+from query.ranking.relevance import Batch, Retrieval
+from query.ranking.rerank import Reranker, pool_of, rerank
+from query.ranking.scored import Page
+from query.ranking.top import Ranked, Wanted, exact_top
+from query.stopwatch import Stopwatch
 from schemas.access import AccessFilter
-from schemas.answer import Answer, Hit, Question
-from schemas.contract import Contract
-from schemas.errors import FreshlineError, InvalidQuestion, RecordUnavailable, Refused
+from schemas.answer import Answer, Question
+from schemas.errors import InvalidQuestion, RecordUnavailable, Refused, RerankUnavailable
+
+NO_VECTOR: Vector = np.empty(0, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """One generation of the index: its rows, and the embedder that made their vectors."""
+    """One generation of the index: its rows, the embedder that made their vectors, and its past, where it is kept."""
 
     embedder: Embedder
     store: ChunkReader
+    history: HistoryReader | None = None
+
+
+class Pages(Protocol):
+    """Turns the place where a page ended into an opaque text and back.
+
+    `opened` raises a Refused for one that was not made for this asker and this question; `closed` gives None where
+    there is to be no further page.
+    """
+
+    def opened(self, cursor: str, asker: Asker, question: Question, /) -> Page: ...
+    def closed(self, page: Page, asker: Asker, question: Question, /) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What answering needs. `guards` check what leaves, `recorder` keeps a record of it.
 
-    `live` gives the generation that is live now, or raises IndexUnavailable.
+    `live` gives the generation that is live now, or raises IndexUnavailable. Without `pages` an answer has but one.
     """
 
     live: Callable[[], Live]
@@ -49,26 +71,38 @@ class Parts:
     recorder: Recorder
     budgets: Budgets
     clock: Clock
+    reranker: Reranker | None = None
+    pages: Pages | None = None
+    counter: TokenCounter | None = None
+    """Counts what hits take of a prompt; the embedder's own tokens where there is none."""
 
 
 def answer(parts: Parts, asker: Asker, circumstances: Circumstances, question: Question) -> Answer:
     """Authorize ▸ embed ▸ retrieve ▸ rank ▸ confirm ▸ redact ▸ record ▸ answer. Blocking.
 
     The answer, or the refusal, is on record before it leaves. Raises InvalidQuestion, Forbidden, PermissionsUnknown,
-    PolicyBroken, SourceUnconfirmed, IndexUnavailable, and RecordUnavailable.
+    PolicyBroken, SourceUnconfirmed, IndexUnavailable, TooStale, NotYetSearchable, and RecordUnavailable.
     """
     lag_ms = _lag_ms(parts.grounds.view.as_of, parts.clock())
     record = partial(parts.recorder.record_answer, asker, circumstances, question)
     try:
         with parts.budgets.limited(asker.mandate, question.limit) as limit:
             watch = Stopwatch()
+            unmet(parts.grounds, asker.mandate, question, parts.clock().wall_ms).refuse()
             drawn = _draw(parts, asker, circumstances, question, limit, watch)
+            statuses = told(drawn.permitted.statuses, drawn.found.unconfirmed)
+            sources, stale = judged(statuses, question, parts.clock().wall_ms)
             given = Answer(
-                hits=drawn.hits,
-                sources=told(drawn.permitted.statuses, drawn.found.unconfirmed),
+                hits=drawn.fitted.hits,
+                sources=sources,
+                stale=stale,
                 exact=drawn.found.exact,
                 answered_ms=drawn.now_ms,
                 timings=watch.timings(),
+                as_of_ms=question.as_of_ms,
+                next_cursor=drawn.next_cursor,
+                tokens=drawn.fitted.tokens,
+                context=drawn.fitted.context,
             )
             with watch.measure("record"):
                 answer_id = record(Facts(drawn.permitted.ruling.version, lag_ms, drawn.found.withheld), given)
@@ -82,163 +116,95 @@ def answer(parts: Parts, asker: Asker, circumstances: Circumstances, question: Q
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """What may leave, as hits too; what decided that; the time of the answer (milliseconds since 1970, UTC)."""
+    """What may leave, and what of it fits, as hits; what decided that; the time it is of (ms since 1970, UTC); the next
+    page."""
 
     found: Left
-    hits: list[Hit]
+    fitted: Fitted
     permitted: Authorized
     now_ms: int
+    next_cursor: str | None = None
 
 
 def _draw(
-    parts: Parts, asker: Asker, circumstances: Circumstances, question: Question, limit: int, watch: "Stopwatch"
+    parts: Parts, asker: Asker, circumstances: Circumstances, question: Question, limit: int, watch: Stopwatch
 ) -> Drawn:
+    page, reranker = _opened(parts, asker, question), _reranker(parts, question)
     with watch.measure("authorize"):
         permitted = authorize(asker, question, circumstances, parts.grounds, parts.clock())
+        require_known_columns(question, [parts.grounds.contracts[each.source] for each in permitted.statuses])
     with watch.measure("embed"):
         # After authorizing: what a watermark says is searchable is in the generation that is live by then.
         live = parts.live()
-        vector = _embed(live.embedder, question.query)
-    now_ms = parts.clock().wall_ms
-    score = scorer(parts.grounds.contracts, question.half_life_seconds, now_ms)
-    judge = Judge(permitted, parts.grounds.contracts)
+        vector = _embed(live.embedder, question)
+    now_ms = page.now_ms if page else parts.clock().wall_ms
+    rows, at_ms, contracts = live.store, now_ms, parts.grounds.contracts
+    if question.as_of_ms is not None:
+        at_ms = question.as_of_ms
+        rows = rows_as_of(at_ms, live.store, live.history, permitted, contracts, parts.clock().wall_ms)
+    judge = Judge(permitted, contracts)
+    rule = Rule(question.most_per_source, page.after if page else None)
+    decay = decay_of(contracts, at_ms, question.half_life_seconds, question.floor)
 
     def top(access: AccessFilter, most: int) -> Ranked:
-        def retrieve(chunks: int) -> list[Found]:
+        fetch = Retrieval(rows, access, decay, question.query, vector).by(question.relevance)
+
+        def measured(chunks: int, events_from: Mapping[str, int]) -> Batch:
             with watch.measure("retrieve"):
-                return _permitted_only(live.store, vector, access, chunks)
+                return fetch(chunks, events_from)
 
         with watch.measure("rank"):
-            return exact_top(retrieve, score, most, judge.permits)
+            return exact_top(measured, decay, access.sources, Wanted(most, judge.permits, rule))
 
     definitions = permitted.visibility.definitions
     asking = Asking(asker, permitted.access, lambda label: definitions[label].attributes, judge.permits)
     with watch.measure("leave"):
-        found = leave(parts.guards, asking, top, limit)
-    hits = [_hit(one, permitted, judge.metadata(one.scored.found.row), now_ms) for one in found.records]
-    return Drawn(replace(found, withheld=found.withheld + Counter(policy=judge.denied)), hits, permitted, now_ms)
+        found = leave(parts.guards, asking, top, pool_of(limit) if reranker else limit, rule)
+    shown = [Shown(each) for each in found.records]
+    if reranker:
+        with watch.measure("rerank"):
+            shown = rerank(reranker, question.query, found.records, limit)
+    hits = [hit_of(one, permitted, judge.metadata(one.leaving.scored.found.row), at_ms) for one in shown]
+    with watch.measure("fit"):
+        fitted = fit(question, hits, parts.counter or EmbedderTokenizer(live.embedder))
+    found = replace(found, withheld=found.withheld + Counter(policy=judge.denied))
+    return Drawn(found, fitted, permitted, now_ms, _next(parts, asker, question, found, now_ms))
 
 
-class Judge:
-    """What of the records of one question may be shown, beyond what labels say. Each is judged once.
-
-    Policies that speak of more than labels, and the contracts as they are now: rows of a table that is no longer
-    searchable are no longer shown, and columns that are no longer metadata are cut off.
-    """
-
-    def __init__(self, permitted: Authorized, contracts: Mapping[str, Contract]) -> None:
-        self._permitted = permitted
-        self._metadata = {
-            (source, name): frozenset(table.metadata)
-            for source, contract in contracts.items()
-            for name, table in contract.record_tables().items()
-            if table.permissions is not None
-        }
-        self._judged: dict[tuple[str, str], bool] = {}
-
-    @property
-    def denied(self) -> int:
-        """How many records were not permitted."""
-        return sum(not permitted for permitted in self._judged.values())
-
-    def permits(self, records: Sequence[Scored]) -> list[bool]:
-        rows = [one.found.row for one in records]
-        known = [(row.source, row.table) in self._metadata for row in rows]
-        unsure = [
-            row
-            for row, is_known in zip(rows, known, strict=True)
-            if is_known and row.label in self._permitted.unsure and _version(row) not in self._judged
-        ]
-        judgements = self._permitted.ruling.judge([self._facts(row) for row in unsure])
-        for row, judgement in zip(unsure, judgements, strict=True):
-            self._judged[_version(row)] = judgement.permitted
-        return [
-            is_known and (row.label not in self._permitted.unsure or self._judged[_version(row)])
-            for row, is_known in zip(rows, known, strict=True)
-        ]
-
-    def metadata(self, row: Row) -> dict[str, Any]:
-        """What of a row's metadata the contract still names."""
-        named = self._metadata[row.source, row.table]
-        return {column: value for column, value in orjson.loads(row.metadata).items() if column in named}
-
-    def _facts(self, row: Row) -> RecordFacts:
-        label = self._permitted.visibility.definitions[row.label]
-        return RecordFacts(label, row.source, row.table, row.event_ms, self.metadata(row))
+def _opened(parts: Parts, asker: Asker, question: Question) -> Page | None:
+    """Where the page that was asked for begins; None for the first one."""
+    if question.cursor is None:
+        return None
+    if question.rerank or parts.pages is None:
+        raise InvalidQuestion("this answer has no further pages: ask without cursor")
+    return parts.pages.opened(question.cursor, asker, question)
 
 
-def _version(row: Row) -> tuple[str, str]:
-    """All that is judged of a row: confirmed at its source, it is another one at the same position."""
-    return row.record_id, f"{row.position} {row.label} {row.event_ms} {row.metadata}"
+def _next(parts: Parts, asker: Asker, question: Question, found: Left, now_ms: int) -> str | None:
+    if parts.pages is None or question.rerank or found.last is None:
+        return None
+    return parts.pages.closed(Page(now_ms, found.last), asker, question)
+
+
+def _reranker(parts: Parts, question: Question) -> Reranker | None:
+    if question.rerank and parts.reranker is None:
+        raise RerankUnavailable()
+    return parts.reranker if question.rerank else None
 
 
 def _lag_ms(as_of: float | None, now: Instant) -> int | None:
     return None if as_of is None else max(0, round((now.steady - as_of) * 1000))
 
 
-@dataclass(slots=True)
-class Stopwatch:
-    """Milliseconds by step; a step measured again adds up."""
-
-    _ms: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def measure(self, step: str) -> Iterator[None]:
-        began = perf_counter()
-        try:
-            yield
-        finally:
-            self._ms[step] = self._ms.get(step, 0.0) + (perf_counter() - began) * 1000
-
-    def timings(self) -> dict[str, float]:
-        """Rounded to microseconds; `leave` and `rank` without what happened within them, and all of it as `total`."""
-        inner = {"leave": "rank", "rank": "retrieve"}
-        net = {step: ms - self._ms.get(inner.get(step, ""), 0.0) for step, ms in self._ms.items()}
-        order = ("authorize", "embed", "retrieve", "rank", "leave", "record")
-        told = {step: round(net[step], 3) for step in order if step in net}
-        return {**told, "total": round(sum(net.values()), 3)}
-
-
-def _embed(embedder: Embedder, text: str) -> Vector:
+def _embed(embedder: Embedder, question: Question) -> Vector:
+    """The question's vector; words alone are compared without one."""
+    if not question.query.strip():
+        raise InvalidQuestion("the query must hold some text")
+    if question.relevance == "keyword":
+        return NO_VECTOR
     try:
-        return embedder.embed_question(text)
+        return embedder.embed_question(question.query)
     except UnusableText:
         raise InvalidQuestion("the query must hold some text") from None
     except TextTooLong as error:
         raise InvalidQuestion(f"the query has {error.tokens} tokens, the model reads {error.limit}") from None
-
-
-def _permitted_only(store: ChunkReader, vector: Vector, access: AccessFilter, limit: int) -> list[Found]:
-    """Nothing is searched for who may see nothing; a row the filter should have kept out is a failure."""
-    if access.empty:
-        return []
-    found = store.search(vector, access, limit)
-    if any(f.row.label not in access.labels or f.row.source not in access.sources for f in found):
-        raise FreshlineError("the index returned a row outside the filter it was given; nothing is shown")
-    return found
-
-
-def _hit(leaving: Leaving, permitted: Authorized, metadata: dict[str, Any], now_ms: int) -> Hit:
-    scored, row = leaving.scored, leaving.scored.found.row
-    return Hit(
-        record_id=row.record_id,
-        source=row.source,
-        table=row.table,
-        key=orjson.loads(row.key),
-        title=row.title,
-        text=row.text,
-        url=row.url,
-        metadata=metadata,
-        score=scored.score,
-        relevance=scored.similarity,
-        similarity=scored.similarity,
-        freshness=scored.freshness,
-        commit_ms=row.commit_ms,
-        event_ms=row.event_ms,
-        age_ms=max(0, now_ms - row.event_ms),
-        position=row.position,
-        chunk=row.chunk,
-        why=permitted.visibility.why(row.label),
-        confirmed_ms=leaving.confirmed_ms,
-        changed=leaving.changed,
-    )

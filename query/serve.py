@@ -4,6 +4,9 @@ import logging
 import os
 import signal
 import threading
+from collections.abc import Callable
+from dataclasses import replace
+from types import FrameType
 
 import uvicorn
 
@@ -14,16 +17,25 @@ from query.capabilities.identity import Identity
 from query.capabilities.oidc import provider_of
 from query.capabilities.revoked import Revocations
 from query.clock import system_clock
+from query.context.tokenizer import file_tokenizer
 from query.decisions.recorder import Recorder
 from query.decisions.service import DecisionLog
 from query.follow import Follower
+from query.freshness.counts import Latest, reading_of
+from query.freshness.routes import Counting
+from query.gateway.cursor import Cursors
+from query.gateway.manners import Manners
+from query.gateway.paging import SearchPages
 from query.grounds import grounds_of
 from query.leave import Guards
 from query.live_index import LiveIndex, index_of
+from query.ranking.rerank import reranker_of
 from query.redact import Redactor
 from query.search import Parts
 from query.source.open import sources_of
 from query.tokens import load_public_keys
+from query.updates.service import Updates
+from query.webhooks.service import Webhooks
 from schemas.errors import IndexUnavailable
 from schemas.settings import Settings
 
@@ -42,7 +54,8 @@ def serve(settings: Settings) -> None:
     grounds, revocations, decisions = grounds_of(settings), Revocations(), DecisionLog(settings)
     index, stopping = LiveIndex(index_of(settings)), threading.Event()
     deps = compose(settings, grounds, revocations, index, decisions.recorder)
-    app = create_app(deps)
+    updates, webhooks = Updates(settings, deps.parts), Webhooks(settings, deps.parts, revocations)
+    app = create_app(replace(deps, push=updates.push, hooks=webhooks.hooks))
     ahead = threading.Thread(target=index.look_ahead, args=[stopping], name="look-ahead", daemon=True)
     policies = threading.Thread(target=grounds.policies.watch, args=[stopping], name="policies", daemon=True)
     follower = Follower(settings.kafka, grounds.view, revocations)
@@ -53,6 +66,8 @@ def serve(settings: Settings) -> None:
     ahead.start()
     policies.start()
     decisions.start()
+    updates.start()
+    webhooks.start()
     try:
         config = uvicorn.Config(
             app,
@@ -64,12 +79,26 @@ def serve(settings: Settings) -> None:
             proxy_headers=False,
             timeout_graceful_shutdown=GRACE_S,
         )
-        uvicorn.Server(config).run()
+        _Server(config, updates.end_streams).run()
     finally:
+        updates.stop()
+        webhooks.stop()
         stopping.set()
         follower.stop()
         decisions.stop()
         deps.parts.guards.sources.close()
+
+
+class _Server(uvicorn.Server):
+    """Tells what would hold it up before it waits for it: streams never end by themselves."""
+
+    def __init__(self, config: uvicorn.Config, ending: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ending = ending
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._ending()
+        super().handle_exit(sig, frame)
 
 
 def compose(
@@ -85,7 +114,10 @@ def compose(
         index.open()
     except IndexUnavailable as error:
         log.warning("%s Questions are refused until it is back.", error)
-    parts = Parts(index.now, grounds, guards, recorder, Budgets(recorder.rows_shown), system_clock)
+    budgets = Budgets(recorder.rows_shown)
+    pages = SearchPages(Cursors(recorder.secret("cursors")))
+    reranker, counter = reranker_of(settings), file_tokenizer(settings.tokenizer)
+    parts = Parts(index.now, grounds, guards, recorder, budgets, system_clock, reranker, pages, counter)
     identity = Identity(
         keys=keys,
         audience=settings.audience,
@@ -95,4 +127,6 @@ def compose(
         clock=system_clock,
         provider=provider_of(settings),
     )
-    return Deps(parts, identity, settings.request_timeout)
+    latest = Latest(reading_of(settings, list(contracts.values()), lambda source: index.now().store.count(source)))
+    counting = Counting(latest, settings.operators())
+    return Deps(parts, identity, settings.request_timeout, Manners.of(settings), counting)

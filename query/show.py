@@ -23,7 +23,7 @@ def answer_view(question: str, person: str, answer: Answer, rows: int = 10) -> G
     head = Text.assemble((f"{one_line(person)}: ", "bold cyan"), (one_line(question), "bold"))
     if not answer.hits:
         return Group(head, Text("   nothing that may be shown matches", "yellow"))
-    legend = Text("   score = similarity × freshness · age · record", "dim")
+    legend = Text("   score = relevance × freshness · age · record", "dim")
     return Group(head, legend, *(part for rank, hit in enumerate(answer.hits[:rows], 1) for part in _hit(rank, hit)))
 
 
@@ -58,7 +58,7 @@ def age(ms: int) -> str:
 def _hit(rank: int, hit: Hit) -> Iterator[RenderableType]:
     yield Rule(style="dim")
     score = Text.assemble((f"{rank:>2} ", "bold"), (f"{hit.score:.3f}", "bold green"))
-    figures = f" = {hit.similarity:.3f} × {hit.freshness:.3f} · {age(hit.age_ms)} · "
+    figures = f" = {hit.relevance:.3f} × {hit.freshness:.3f} · {age(hit.age_ms)} · "
     yield score + Text.assemble((figures, "dim"), (one_line(hit.record_id), "cyan"))
     if hit.title:
         yield _Indented(Text(one_line(hit.title), "bold"))

@@ -6,7 +6,8 @@ What is visible to whom, as one formula: docs/permissions.md.
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
 from types import MappingProxyType
@@ -65,6 +66,7 @@ class PermissionView:
         self._granting = granting
         self._model = model or RelationModel()
         self.ignored: Counter[str] = Counter()
+        self._woken: list[Callable[[], None]] = []
         self._empty()
 
     def _empty(self) -> None:
@@ -122,6 +124,20 @@ class PermissionView:
             known = self._progress.get(progress.source)
             if known is None or _age(progress) > _age(known):
                 self._progress[progress.source] = progress
+            woken = tuple(self._woken)
+        for wake in woken:
+            wake()
+
+    @contextmanager
+    def waking(self, wake: Callable[[], None]) -> Iterator[None]:
+        """Meanwhile `wake` is called, by the thread that writes, after each progress that was taken."""
+        with self._lock:
+            self._woken.append(wake)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._woken.remove(wake)
 
     def caught_up(self, steady: float) -> None:
         """Say that everything the broker had at this moment (steady clock, seconds) is in the view."""
@@ -138,6 +154,11 @@ class PermissionView:
         """Sources whose rows grant something now."""
         with self._lock:
             return self._relations.sources
+
+    def progress(self, source: str) -> Progress | None:
+        """How far the source is searchable; None = nothing heard of it."""
+        with self._lock:
+            return self._progress.get(source)
 
     def stopped_tables(self, source: str) -> tuple[str, ...]:
         """Tables of a source that are not captured now, as its last progress says."""

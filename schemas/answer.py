@@ -63,7 +63,7 @@ class Question(_Model):
     """Only these metadata columns. By default all, but none where `budget_tokens` is given."""
     context: bool = False
     """Also give the hits as one text for a prompt, marked as untrusted."""
-    cursor: Annotated[str, Field(max_length=1000)] | None = None
+    cursor: Annotated[str, Field(max_length=4000)] | None = None
     """Go on after the last hit of an answer to the same question: its `next_cursor`."""
 
 
@@ -130,6 +130,8 @@ class SourceStatus(_Model):
     """The watermark as a place in the source's log: a commit token for `after`."""
     verdict: Verdict | None = None
     """Against the staleness that the question allows; None where it sets none. What is unknown is beyond."""
+    stopped: list[str] = []
+    """Tables that are not followed now: their last good version is shown, which is beyond any allowed staleness."""
 
 
 class SourceFreshness(SourceStatus):
@@ -138,10 +140,11 @@ class SourceFreshness(SourceStatus):
     rows: int | None = None
     """Records that are searchable, whoever may see them."""
     backlog: int | None = None
-    """Messages of its topics that wait to be applied."""
+    """Messages that wait to be applied: of its own topics, and of `freshline.changes`, which all sources share."""
     dead_letters: int | None = None
     current_share: float | None = None
-    """At least this share of its rows is as the source has them now: 1 − (backlog + dead letters) / rows, cut at 0."""
+    """At least this share of its rows is as the source had them when it was last heard of, less than its SLO ago:
+    1 − (backlog + dead letters) / rows, cut at 0. None while the source is not fresh."""
 
 
 class Tokens(_Model):

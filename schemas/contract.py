@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from schemas.duration import Duration
 from schemas.enforcement import AtSource, Enforce
+from schemas.freshness import Freshness
 from schemas.quality import Quality
 from schemas.redaction import Redactions, redaction_mistakes
 from schemas.template import Template
@@ -26,17 +26,6 @@ class Connector(_Model):
 
     plugin: Literal["postgres"]
     config: str
-
-
-class Freshness(_Model):
-    """How fresh the source must be and how fast its rows lose worth. `slo` and `half_life` are durations.
-
-    `floor` is what is left of a very old row's relevance (0 to 1).
-    """
-
-    slo: Duration = 2.0
-    half_life: Duration = 30 * 86400.0
-    floor: float = Field(default=0.3, ge=0, le=1)
 
 
 class Permissions(_Model):

@@ -13,6 +13,8 @@ from schemas.answer import Question, SourceStatus
 
 Kind = Literal["answer", "decision", "erasure", "head"]
 """answer, decision: see the records below. erasure: payloads that were taken away. head: a signed tree head."""
+AboutRecords = Literal["search", "get", "explain"]
+"""What an answer was: hits, one record whole, or why one is visible."""
 Outcome = Literal["completed", "declined", "escalated", "failed"]
 RecordId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Name = Annotated[str, Field(max_length=200)]
@@ -52,13 +54,14 @@ class Shown(_Model):
 
 
 class AnswerRecord(_Model):
-    """One question and what it got. No text of any row."""
+    """One question and what it got. No text of any row. Of a `get` or `explain`, the query is the record's id."""
 
     id: RecordId
     at_ms: int
     who: Who
     purpose: str
     address: str
+    operation: AboutRecords = "search"
     question: Question
     status: str
     """`answered`, or the code of the refusal."""

@@ -93,6 +93,26 @@ class InvalidQuestion(Refused):
     status = 422
 
 
+class AsOfUnavailable(InvalidQuestion):
+    """What was current at that time is not known; ask for a later time, or for other sources."""
+
+    code = "as_of_unavailable"
+
+
+class KeywordsUnavailable(Refused):
+    """The index was made before words were indexed: ask with relevance dense, or have `freshline rebuild` run."""
+
+    code = "keywords_unavailable"
+    status = 422
+
+
+class RerankUnavailable(Refused):
+    """This server has no model that reranks: ask without rerank, or set FRESHLINE_RERANKER."""
+
+    code = "rerank_unavailable"
+    status = 422
+
+
 class NotAvailable(Refused):
     """The answer cannot be given now; ask again later."""
 
@@ -116,6 +136,18 @@ class SourceUnconfirmed(NotAvailable):
     """A source's database could not confirm in time what may be shown, and there is nothing else; ask again later."""
 
     code = "source_unconfirmed"
+
+
+class TooStale(NotAvailable):
+    """A source is further behind than the question allows; ask again later, or allow more."""
+
+    code = "too_stale"
+
+
+class NotYetSearchable(NotAvailable):
+    """What `after` names is not searchable yet; ask again, with more wait_seconds."""
+
+    code = "not_yet_searchable"
 
 
 class PolicyBroken(NotAvailable):

@@ -20,6 +20,9 @@ START = Position(f"{0:016x}.{0:016x}.{0:08x}")
 _SEQUENCE = re.compile(r'\[(?:null|"([0-9]{1,20})"),"[0-9]{1,20}"\]')
 """Debezium's `source.sequence`: the LSN of the last commit before this transaction, and the change's own."""
 
+_STREAMED = re.compile(r"[0-9a-f]{16}\.([0-9a-f]{16})\.[0-9a-f]{8}")
+"""What `of_source` makes: its own LSN stands in the middle."""
+
 
 def of_source(source: Mapping[str, Any], transaction: Mapping[str, Any] | None) -> Position:
     """Read the position from a Debezium `source` block and its `transaction` block.
@@ -63,6 +66,32 @@ def of_read(before: Position, offset: int) -> Position:
     row's own, orders the reads of one key among each other.
     """
     return Position(f"{before}+{offset:016x}")
+
+
+def is_read(position: Position) -> bool:
+    """Whether a snapshot read it: see `of_read`."""
+    return "+" in position
+
+
+def lsn_of(position: Position) -> str | None:
+    """The LSN of a streamed change as PostgreSQL prints it, `16/B374D848`; None for any other position.
+
+    Of a heartbeat it is where its message ends in the log, which is before its own commit. Debezium sends transactions
+    in the order of their commits: so every transaction whose commit ends at or before this LSN was sent before the
+    heartbeat. And `pg_current_wal_lsn()`, asked after a commit, is never before the end of that commit. With
+    `synchronous_commit = off` it may be: then `pg_current_wal_insert_lsn()` is the one to ask.
+    """
+    found = _STREAMED.fullmatch(position)
+    if found is None:
+        return None
+    high, low = divmod(int(found[1], 16), 2**32)
+    return f"{high:X}/{low:X}"
+
+
+def lsn_number(lsn: str) -> int:
+    """The place in the log, in bytes, that `16/B374D848` names."""
+    high, low = lsn.split("/")
+    return (int(high, 16) << 32) + int(low, 16)
 
 
 def _is_count(value: object, bits: int) -> bool:

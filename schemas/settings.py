@@ -21,6 +21,8 @@ _OF_COMPOSE = tuple(
     for name in ("POSTGRES_PASSWORD", "MILVUS_PASSWORD", "POSTGRES_PORT", "KAFKA_PORT", "CONNECT_PORT", "MILVUS_PORT")
 )
 """Variables that infra/compose.yaml reads, and nothing else does."""
+_OF_COMMANDS = (PREFIX + "TOKEN",)
+"""A secret that a command takes (`freshline mcp`) and that no setting should hold."""
 
 
 class Settings(BaseModel):
@@ -79,11 +81,46 @@ class Settings(BaseModel):
     decisions_url: str = ""
     """postgresql://user@host/database of the decision log; empty = a SQLite file under the home."""
     decisions_password_file: Path | None = None
+    reranker: str = ""
+    """A fastembed cross-encoder that is here: a folder with model.onnx and its tokenizer's files, or the name of a model in
+    fastembed's cache; empty = questions with `rerank` are refused."""
+    operator_tenants: str = ""
+    """Tenants, separated by commas, whose askers may see counts over all tenants, if they may `audit`; empty = none."""
+    api_hosts: str = ""
+    """Names under which clients reach the API, separated by commas, with the port where it is not the scheme's own. MCP
+    over HTTP answers for these and for loopback, only."""
+
+    rate_agent: str = "6000/minute"
+    """How often one agent of one user may ask; a sliding window, as `limits` writes it."""
+    rate_tenant: str = "30000/minute"
+    """How often all askers of a tenant may."""
+    rate_bad_tokens: str = "1200/minute"
+    """After so many tokens from one network address that did not count, others of it are not even looked at."""
+    limits_storage: str = "memory://"
+    """Where that is counted: in this process, or e.g. redis://host for several processes together."""
+    threads: int = Field(default=8, ge=2)
+    """Questions that are answered at the same time."""
+    waiting: int = Field(default=56, ge=0)
+    """Questions that may wait for their turn besides; the next is refused."""
+    max_body_bytes: int = Field(default=64 * 1024, ge=1024)
+    """Of a request."""
+    cors_origins: str = ""
+    """Origins, separated by commas, whose pages' scripts may read answers; empty = none."""
+    tokenizer: Path | None = None
+    """A tokenizer.json that counts the tokens of an answer; none = the embedder's own."""
+
+    webhook_allow: str = ""
+    """Networks, separated by commas, that webhooks may be sent to although they are not public, by http, too; empty =
+    public addresses by https, only."""
 
     def vouched_attributes(self) -> frozenset[str]:
         """Attributes of who asks that an identity vouches for."""
         names = f"{self.oidc_attribute_claims},{self.user_attributes}".split(",")
         return frozenset(name.strip() for name in names if name.strip())
+
+    def operators(self) -> frozenset[str]:
+        """Tenants whose askers may see counts over all tenants."""
+        return frozenset(name.strip() for name in self.operator_tenants.split(",") if name.strip())
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Self:
@@ -100,8 +137,9 @@ class Settings(BaseModel):
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """A line for each FRESHLINE_… variable that means nothing, with the one that may be meant. Values are not shown."""
     known = [PREFIX + name.upper() for name in Settings.model_fields]
+    meant = {*known, *_OF_COMPOSE, *_OF_COMMANDS}
     lines = []
-    for name in sorted(name for name in environ if name.startswith(PREFIX) and name not in (*known, *_OF_COMPOSE)):
+    for name in sorted(name for name in environ if name.startswith(PREFIX) and name not in meant):
         close = get_close_matches(name, known, n=1, cutoff=0.75)
         advice = f"did you mean {close[0]}?" if close else "schemas/settings.py lists all that there are"
         lines.append(f"{name} is no setting of Freshline and changes nothing; {advice}")

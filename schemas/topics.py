@@ -12,6 +12,7 @@ Topic = Literal[
     "freshline.dead-letters",
     "freshline.revocations",
     "freshline.decisions",
+    "freshline.updates",
 ]
 
 CHANGES: Final = "freshline.changes"
@@ -31,6 +32,8 @@ REVOCATIONS: Final = "freshline.revocations"
 DECISIONS: Final = "freshline.decisions"
 """The decision log's evidence (envelopes, seals, signed heads; nothing personal), keyed by tenant. Kept for ever, not
 compacted, one partition: the order of the log."""
+UPDATES: Final = "freshline.updates"
+"""What just became visible, keyed by record id: names of versions, no content. Kept for a week."""
 
 INTERNAL: Final[tuple[str, ...]] = get_args(Topic)
 COMPACTED: Final = frozenset({CHANGES, LABELS, RELATIONS, PROGRESS, TABLES, DEAD_LETTERS, REVOCATIONS})

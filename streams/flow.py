@@ -2,7 +2,8 @@
 
     raw topics ─▸ intake: decode ▸ describe ▸ permit ─▸ freshline.changes ─▸ indexing: dedupe ▸ chunk ▸ embed ▸ upsert
                     ├▸ freshline.labels · freshline.relations                   └▸ Milvus
-                    └▸ freshline.dead-letters ◂──────────────────────────────────┘ (what cannot be applied)
+                    └▸ freshline.dead-letters ◂──────────────────────────────────┤ (what cannot be applied)
+                                                      freshline.updates ◂─────────┘ (what just became visible)
     beats ─▸ progress: once all before a beat is in the index ─▸ freshline.progress
 
 Nothing is acknowledged before what came from it is safe: in Kafka for intake, in Milvus for indexing.

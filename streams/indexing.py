@@ -1,6 +1,7 @@
 """Indexing: a batch of changes becomes new record versions in the index. Blocking; run off the event loop.
 
-dedupe (newest per record, none older than the index) ▸ chunk ▸ embed what is new ▸ upsert.
+dedupe (newest per record, none older than the index) ▸ chunk ▸ embed what is new ▸ keep the past (where a source's
+contract asks for it) ▸ upsert.
 """
 
 import time
@@ -14,8 +15,11 @@ from index.errors import TextTooLong, UnusableText
 from index.store import ChunkStore, Held, Vector, Version
 from schemas.change import Change
 from schemas.errors import Rejected
+from schemas.update import Update
 from streams.draft import Draft, Passages, draft, newest_per_record, text_hash
 from streams.early_labels import EarlyLabels
+from streams.historian import Historian
+from streams.updates import news
 
 TRUSTED_FOR = 1.0
 """Seconds for which what was read of the index is taken as still so when writing."""
@@ -25,22 +29,33 @@ TITLE_SHARE = 4
 
 @dataclass(slots=True)
 class Indexed:
-    """What became of a batch. `embedded` counts texts the model saw; `outdated` what a newer version made void."""
+    """What became of a batch. `embedded` counts texts the model saw; `outdated` what a newer version made void.
+
+    `updates`: what who waits for news is to be told, perhaps again: see `streams.updates`.
+    """
 
     written: int = 0
     embedded: int = 0
     outdated: int = 0
     rejected: list[tuple[Change, Rejected]] = field(default_factory=list)
+    updates: list[Update] = field(default_factory=list)
 
 
 class Indexer:
     """Applies batches. Idempotent: applying a batch again, or one that overlaps it, changes nothing.
 
-    `clock` gives seconds that go on while the process is stopped (monotonic).
+    `clock` gives seconds that go on while the process is stopped (monotonic). `historian` keeps what is superseded.
     """
 
-    def __init__(self, store: ChunkStore, embedder: Embedder, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        store: ChunkStore,
+        embedder: Embedder,
+        clock: Callable[[], float] = time.monotonic,
+        historian: Historian | None = None,
+    ) -> None:
         self._store = store
+        self._historian = historian
         self._embedder = embedder
         self._passages = passages_of(embedder)
         self._clock = clock
@@ -52,6 +67,8 @@ class Indexer:
         for kind, group in groupby(changes, key=_kind):
             if kind == "truncate":
                 for change in group:
+                    if self._historian:
+                        self._historian.truncate(change)
                     self._store.truncate(change.source, change.table, change.position)
             elif kind == "content":
                 self._apply(self._early.placed(list(group)), done)
@@ -71,10 +88,15 @@ class Indexer:
         current = self._current(newest.values(), held, done)
         drafts = self._drafts(current, held, done)
         vectors = self._vectors(drafts, done)
+        passing = self._historian.passing(changes, drafts, self._passages) if self._historian else []
+        vectors = self._vectors(passing, Indexed(), vectors) if passing else vectors
         if self._clock() - read_at > TRUSTED_FOR:
             drafts = self._redrafted(drafts, done)
             vectors |= _held_vectors(drafts)
+        if self._historian:
+            self._historian.keep(drafts, passing, vectors)
         self._write([(d.change, d.finished(vectors)) for d in drafts], done)
+        done.updates += news(changes, drafts, {id(change) for change, _ in done.rejected[rejected_before:]})
         fresh = sorted({change.record_id for change in changes if change.fresh})
         if fresh:
             self._store.sweep(fresh)
@@ -113,12 +135,12 @@ class Indexer:
                 done.rejected.append((change, rejected))
         return drafts
 
-    def _vectors(self, drafts: list[Draft], done: Indexed) -> dict[str, Vector]:
-        """Text hash -> vector: those the index holds of these records, and new ones for every other text.
+    def _vectors(self, drafts: list[Draft], done: Indexed, known: dict[str, Vector] | None = None) -> dict[str, Vector]:
+        """Text hash -> vector: those the index holds of these records, or `known`, and new ones for every other text.
 
         A draft with a text that the model does not take is rejected and leaves `drafts`.
         """
-        known = _held_vectors(drafts)
+        known = _held_vectors(drafts) if known is None else known
         while True:
             missing = {text_hash(text): text for d in drafts for text in d.texts if text_hash(text) not in known}
             try:

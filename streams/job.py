@@ -16,6 +16,7 @@ from streams.live_indexer import Applier
 from streams.progress import Tracker
 from streams.send import Message, Send
 from streams.taking import Taking
+from streams.updates import update_messages
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class Job:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="indexing")
 
     async def index(self, raws: Sequence[RawEvent], send: Send) -> None:
-        """Indexing of a batch: returns when Milvus has acknowledged it and its dead letters are in Kafka."""
+        """Indexing of a batch: returns when Milvus has acknowledged it, and Kafka its dead letters and updates."""
         started = time.monotonic()
         parsed, letters = _parsed(raws)
         changes = [change for _, change in parsed]
@@ -41,7 +42,7 @@ class Job:
         for raw, change in parsed:
             if id(change) in reasons:
                 letters.append(dead_message(raw, reasons[id(change)], change.source, change.table))
-        await send(letters)
+        await send([*letters, *update_messages(done.updates)])
         log.info(
             "indexed %d (embedded %d, outdated %d, rejected %d) in %.0f ms",
             *(done.written, done.embedded, done.outdated, len(letters), (time.monotonic() - started) * 1000),

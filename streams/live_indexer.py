@@ -60,9 +60,13 @@ class LiveIndexer:
             done: Indexed | None = None
             fed: set[int] = set()
             while (live := self._settled()).number not in fed:
-                before = done.rejected if done else []
+                before = done or Indexed()
                 done = self._applier(live).apply(changes)
-                done = replace(done, rejected=[*before, *done.rejected])
+                done = replace(
+                    done,
+                    rejected=[*before.rejected, *done.rejected],
+                    updates=[*before.updates, *done.updates],
+                )
                 fed.add(live.number)
             self._appliers = {live.number: self._appliers[live.number]}
             assert done is not None

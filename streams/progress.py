@@ -1,9 +1,9 @@
 """Progress: up to which commit time each source is searchable, from beats and the offsets of the consumer group.
 
-A beat is a logical message that the connector's heartbeat query writes into the source's own log; Debezium delivers
-it after everything committed before it. When intake has committed past all that the raw topics held when the beat
-arrived, and indexing past all that `freshline.changes` held after that, everything committed before the beat is in
-the index or in the dead-letter topic. Committed offsets speak for all workers and for idle partitions alike.
+A beat is a logical message that the connector's heartbeat query writes into the source's own log; Debezium sends it
+after everything committed before it. When Kafka has acknowledged all of that, intake has committed past all that the
+raw topics held then, and indexing past all that `freshline.changes` held after that, everything committed before the
+beat is in the index or in the dead-letter topic. Committed offsets speak for all workers and for idle partitions alike.
 """
 
 import asyncio
@@ -35,6 +35,7 @@ class OffsetReader(Protocol):
 class Tracker:
     """Holds the newest beat of each source and follows one at a time to the index.
 
+    `acknowledged` says whether everything sent before a beat is in Kafka: a beat may be readable earlier than that.
     `raw_topics` are a source's, without those of its `stopped` tables, which are not waited for but named.
     """
 
@@ -42,11 +43,13 @@ class Tracker:
         self,
         offsets: OffsetReader,
         raw_topics: Mapping[str, Sequence[str]],
+        acknowledged: Callable[[Beat], bool],
         poll: float,
         stopped: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> None:
         self._offsets = offsets
         self._raw_topics = raw_topics
+        self._acknowledged = acknowledged
         self._poll = poll
         self._stopped = stopped
         self._newest: dict[str, Beat] = {}
@@ -63,6 +66,8 @@ class Tracker:
         await self._news[source].wait()
         self._news[source].clear()
         beat = self._newest[source]
+        while not await asyncio.to_thread(self._acknowledged, beat):
+            await asyncio.sleep(self._poll)
         await self._passed(self._raw_topics[source])
         grants = await asyncio.to_thread(self._offsets.end_offsets, [LABELS, RELATIONS])
         await self._passed([CHANGES])

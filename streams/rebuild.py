@@ -110,7 +110,7 @@ class Rebuild:
             return old
 
     def _bring_up(self, live: Generation | None, target: Generation, begin: Mapping[int, int]) -> None:
-        applier = self._indexes.open(target)
+        applier = self._indexes.open_to_fill(target)
         _patiently(lambda: self._changes.begin_at(begin))
         for _ in range(TRIES):
             self._chase(applier)

@@ -1,6 +1,7 @@
 """The worker: the job composed from real parts, as a Faust app."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import faust
 
+from connectors.acknowledged import Acknowledged
+from connectors.connect_api import ConnectApi
 from connectors.kafka_admin import KafkaAdmin
 from connectors.kafka_offsets import KafkaOffsets
 from connectors.table_states import stopped
@@ -31,12 +34,16 @@ COMMIT_INTERVAL = 0.2
 
 SESSION = 10.0
 """Seconds without a heartbeat after which Kafka gives a dead worker's partitions to another."""
+HISTORY_EVERY = 60.0
+"""Seconds between looks at which past is to be kept, and which is old enough to go."""
 STATES_EVERY = 5.0
 """Seconds between looks at which tables have stopped."""
 PAUSES_EVERY = 0.25
 """Seconds between looks whether the index is asked to pause."""
 ANSWER_LIMIT = 3.0
 """Seconds for one question to Kafka about offsets; after an outage the next try is soon."""
+
+log = logging.getLogger(__name__)
 
 
 def build(settings: Settings, contracts: Sequence[Contract]) -> faust.App:
@@ -46,7 +53,7 @@ def build(settings: Settings, contracts: Sequence[Contract]) -> faust.App:
     _require_topics(offsets, contracts)
     kafka = KafkaAdmin(settings.kafka, ANSWER_LIMIT)
     halted = stopped(kafka, contracts)
-    indexes = Indexes(settings)
+    indexes = Indexes(settings, contracts)
     indexes.first()
     tables = {topic: table for topic, table in tables_by_topic(contracts).items() if topic not in halted}
     partitions = offsets.topics()[CHANGES]
@@ -54,6 +61,7 @@ def build(settings: Settings, contracts: Sequence[Contract]) -> faust.App:
     tracker = Tracker(
         offsets,
         {c.source: [topic for topic in c.raw_topics() if topic not in halted] for c in contracts},
+        Acknowledged(ConnectApi(settings.connect_url, ANSWER_LIMIT)),
         poll=COMMIT_INTERVAL,
         stopped={c.source: [s.table for s in halted.values() if s.source == c.source] for c in contracts},
     )
@@ -64,6 +72,7 @@ def build(settings: Settings, contracts: Sequence[Contract]) -> faust.App:
     wire(app, job, tracker, settings)
     stay_awake(Awake(SESSION / 2))
     app.task(partial(_heed_pauses, app, indexer))
+    app.task(partial(_tend_history, app, indexes))
     app.task(partial(_begin_again_when, app, lambda: stopped(kafka, contracts).keys() != halted.keys()))
     return app
 
@@ -81,6 +90,16 @@ async def _heed_pauses(app: faust.App, indexer: LiveIndexer) -> None:
             await asyncio.to_thread(indexer.look)
         except IndexUnavailable:
             continue
+
+
+async def _tend_history(app: faust.App, indexes: Indexes) -> None:
+    """See `Indexes.tend_history`."""
+    while not app.should_stop:
+        try:
+            await asyncio.to_thread(indexes.tend_history)
+        except IndexUnavailable as error:
+            log.warning("the history could not be tended: %s", error)
+        await app.sleep(HISTORY_EVERY)
 
 
 async def _begin_again_when(app: faust.App, changed: Callable[[], bool]) -> None:

@@ -45,11 +45,16 @@ def judge_answer(world: World, asking: Asking, answer: Answer, found: Findings) 
         right += 1
         if "".join(hit.text.split()) not in "".join(doc.body.split()):
             found.add("stale", f"{hit.record_id} has the text {hit.text!r}, its row {doc.body!r}")
+        same = [name for name in hit.duplicates if name in allowed]
+        right += len(same)
+        for name in sorted(set(hit.duplicates) - set(same)):
+            found.add("leaks", f"{name} named to {asking} as the same as {hit.record_id}")
     if len(answer.hits) > at_most:
         found.add("leaks", f"{len(answer.hits)} documents, more than the {at_most} that were left to {asking}")
     missing = min(len(allowed), at_most) - right
+    shown = {name for hit in answer.hits for name in (hit.record_id, *hit.duplicates)}
     if missing > 0:
-        _withheld(world, asking, sorted(allowed.keys() - {hit.record_id for hit in answer.hits}), missing, found)
+        _withheld(world, asking, sorted(allowed.keys() - shown), missing, found)
     found.count("answers")
     found.count("hits", len(answer.hits))
     found.count("some hits", bool(answer.hits))

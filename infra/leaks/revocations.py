@@ -95,7 +95,7 @@ class Revocations:
         """A refused token shows nothing, which only a revoked token may be."""
         answer = self._doors.answer(case.asking, token)
         if isinstance(answer, Answer):
-            return any(hit.record_id == case.doc.record_id for hit in answer.hits)
+            return any(case.doc.record_id in (hit.record_id, *hit.duplicates) for hit in answer.hits)
         if case.take_away is not None:
             raise Unavailable("an answer", f"{answer.code}: {answer}")
         return False

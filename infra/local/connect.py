@@ -89,7 +89,7 @@ def worker_settings(bootstrap: str, host: str, port: int, plugins: Path, secrets
         **{f"{store}.storage.replication.factor": 1 for store in stores},
         **{f"{store}.storage.partitions": 1 for store in ("offset", "status")},
         "topic.creation.enable": "true",
-        "offset.flush.interval.ms": 1000,
+        "offset.flush.interval.ms": 200,
         "producer.linger.ms": 0,
         "session.timeout.ms": 6000,
         "heartbeat.interval.ms": 2000,

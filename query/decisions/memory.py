@@ -29,6 +29,10 @@ class MemoryDecisions:
         with self._lock:
             return [entry for entry in self.entries if entry.sequence > after][:limit]
 
+    def read_back(self, before: int | None, limit: int) -> list[Entry]:
+        with self._lock:
+            return [entry for entry in reversed(self.entries) if before is None or entry.sequence < before][:limit]
+
     def find(self, record_id: str | None = None, kind: Kind | None = None, limit: int = 1) -> list[Entry]:
         found: list[Entry] = []
         with self._lock:

@@ -61,7 +61,7 @@ class PostgresDecisions:
         if parts.get("password"):
             raise Misconfigured("the decision store's URL holds a password; put that into a file and name the file")
         self._url, self._password_file = url, password_file
-        self._writer, self._reader = _Line(self._connect), _Line(self._connect)
+        self._writer, self._reader = Line(self._connect), Line(self._connect)
         self._ready = False
 
     def append(self, make: Make, erased: Runs = ()) -> None:
@@ -82,6 +82,10 @@ class PostgresDecisions:
     def read(self, after: int, limit: int) -> list[Entry]:
         return self._entries("WHERE sequence > %s ORDER BY sequence LIMIT %s", (after, limit))
 
+    def read_back(self, before: int | None, limit: int) -> list[Entry]:
+        where, values = ("", ()) if before is None else ("WHERE sequence < %s ", (before,))
+        return self._entries(f"{where}ORDER BY sequence DESC LIMIT %s", (*values, limit))
+
     def find(self, record_id: str | None = None, kind: Kind | None = None, limit: int = 1) -> list[Entry]:
         asked = [("id", record_id), ("kind", kind)]
         terms = " AND ".join(f"{column} = %s" for column, value in asked if value is not None)
@@ -96,7 +100,7 @@ class PostgresDecisions:
 
     @contextmanager
     def lead(self, role: Role) -> Iterator[bool]:
-        line = _Line(self._connect)
+        line = Line(self._connect)
         try:
             with line.open() as connection:
                 asked = "SELECT pg_try_advisory_lock(%s, %s)"
@@ -142,7 +146,7 @@ class PostgresDecisions:
         )
 
 
-class _Line:
+class Line:
     """One connection, for one caller at a time; made anew after a failure."""
 
     def __init__(self, connect: Callable[[], Connection]) -> None:

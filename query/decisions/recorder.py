@@ -13,16 +13,22 @@ from threading import Lock
 
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from query.asker import Asker, Circumstances
 from query.clock import Clock, system_clock
-from query.decisions.entry import Draft, Payload, new_id, sealed
-from query.decisions.store import DecisionStore
+from query.decisions.entry import Draft, Entry, Payload, new_id, sealed
+from query.decisions.store import PAGE, DecisionStore
+from query.gateway.idempotency import InFlight, derived_id
+from query.gateway.refusals import KeyReused
 from schemas.answer import Answer, Hit, Question
-from schemas.decision import AnswerRecord, Decision, DecisionRecord, Envelope, Hand, Shown, Who
+from schemas.decision import AboutRecords, AnswerRecord, Decision, DecisionRecord, Envelope, Hand, Shown, Who
 from schemas.errors import FreshlineError, InvalidQuestion, RecordUnavailable, Refused
 
 log = logging.getLogger("freshline.query")
+MOST_LOOKED_AT = 4 * PAGE
+"""Entries of the log, of whomever, for one page of somebody's own records."""
 
 
 class UnknownRecord(Refused):
@@ -36,12 +42,13 @@ class UnknownRecord(Refused):
 class Facts:
     """What an answer rested on besides the data. `view_lag_ms`: age of the permission view when it was asked.
 
-    `withheld`: reason -> how many hits were kept back.
+    `withheld`: reason -> how many hits were kept back. `operation`: what the answer is.
     """
 
     policy_version: str = ""
     view_lag_ms: int | None = None
     withheld: Mapping[str, int] = field(default_factory=dict)
+    operation: AboutRecords = "search"
 
 
 class Recorder:
@@ -53,6 +60,11 @@ class Recorder:
         self._clock = clock
         self._turn, self._queue = Lock(), Lock()
         self._waiting: list[tuple[Draft, Future[None]]] = []
+        self._in_flight = InFlight()
+
+    def secret(self, purpose: str) -> bytes:
+        """32 bytes that only who holds the log's key can make; other bytes for each purpose."""
+        return HKDF(SHA256(), 32, b"freshline", purpose.encode()).derive(self._key.private_bytes_raw())
 
     def record_answer(
         self,
@@ -67,18 +79,40 @@ class Recorder:
         self._append(_draft(record, "answer", record.status, len(record.shown)))
         return record.id
 
-    def record_decision(self, asker: Asker, decision: Decision) -> str:
-        """Put on record what an agent did; returns the record's id.
+    def record_decision(self, asker: Asker, decision: Decision, key: str | None = None) -> str:
+        """Put on record what an agent did; returns the record's id. The same `key` again gives the same id, and nothing
+        is recorded twice.
 
-        Raises InvalidQuestion unless every answer it rests on is the asker's own; absent and foreign look alike.
+        Raises InvalidQuestion unless every answer it rests on is the asker's own; absent and foreign look alike. Raises
+        KeyReused for a key of another decision, KeyInFlight while the first is under way.
         """
+        if key is None:
+            return self._record_decision(asker, decision, new_id())
+        made_id = derived_id(self.secret("idempotency"), "decision", asker, key)
+        with self._in_flight.alone(made_id):
+            if not self._decided(made_id, decision):
+                self._record_decision(asker, decision, made_id)
+        return made_id
+
+    def _decided(self, made_id: str, decision: Decision) -> bool:
+        """Whether this very decision is on record under the id."""
+        with _troubles():
+            found = self._store.find(record_id=made_id)
+        if not found:
+            return False
+        payload = found[0].payload
+        if payload is None or DecisionRecord.model_validate_json(payload.body).decision != decision:
+            raise KeyReused()
+        return True
+
+    def _record_decision(self, asker: Asker, decision: Decision, made_id: str) -> str:
         for answer_id in decision.answers:
             try:
                 self._own(asker, answer_id, kinds=("answer",))
             except UnknownRecord:
                 raise InvalidQuestion(f"answers: {answer_id} is no answer of yours") from None
         at_ms = self._clock().wall_ms
-        record = DecisionRecord(id=new_id(), at_ms=at_ms, who=_who(asker), decision=decision)
+        record = DecisionRecord(id=made_id, at_ms=at_ms, who=_who(asker), decision=decision)
         self._append(_draft(record, "decision", decision.outcome))
         return record.id
 
@@ -87,11 +121,30 @@ class Recorder:
 
         Raises UnknownRecord, also for an erased one, and for one of the hands before, where a token was handed on.
         """
-        record = orjson.loads(self._own(asker, record_id, kinds=("answer", "decision")))
-        chain = asker.mandate.chain
-        if len(chain) > 1 and chain[-1].revocation_id not in [hand["revocation_id"] for hand in record["who"]["chain"]]:
+        told = _told(asker, self._own(asker, record_id, kinds=("answer", "decision")))
+        if told is None:
             raise UnknownRecord()
-        return orjson.dumps({name: value for name, value in record.items() if name != "withheld"}).decode()
+        return told
+
+    def newest(self, asker: Asker, before: int | None, limit: int) -> tuple[list[str], int | None]:
+        """Up to `limit` of the asker's own records as `own` gives them, newest first, from the one before `before` on;
+        and from where to go on, None at the end. Of the log, at most MOST_LOOKED_AT entries are looked at, so there may
+        be fewer.
+        """
+        given: list[str] = []
+        for _ in range(MOST_LOOKED_AT // PAGE):
+            with _troubles():
+                entries = self._store.read_back(before, PAGE)
+            for entry in entries:
+                before = entry.sequence
+                body = self._body(asker, entry, kinds=("answer", "decision"))
+                if body is not None and (told := _told(asker, body)) is not None:
+                    given.append(told)
+                if len(given) == limit:
+                    return given, before
+            if len(entries) < PAGE:
+                return given, None
+        return given, before
 
     def rows_shown(self, revocation_ids: Collection[str]) -> int:
         """How many records were shown under token chains that have any of these ids."""
@@ -101,12 +154,19 @@ class Recorder:
     def _own(self, asker: Asker, record_id: str, kinds: tuple[str, ...]) -> str:
         with _troubles():
             found = self._store.find(record_id=record_id)
-        for entry in found:
-            if entry.payload is not None and entry.opened().kind in kinds:
-                who = orjson.loads(entry.payload.body)["who"]
-                if (who["tenant"], who["subject"]) == (asker.principal.tenant, asker.principal.subject):
-                    return entry.payload.body
-        raise UnknownRecord()
+        bodies = [body for entry in found if (body := self._body(asker, entry, kinds)) is not None]
+        if not bodies:
+            raise UnknownRecord()
+        return bodies[0]
+
+    @staticmethod
+    def _body(asker: Asker, entry: Entry, kinds: tuple[str, ...]) -> str | None:
+        """The entry's payload, if it is one of these and the asker's own."""
+        if entry.payload is None or entry.opened().kind not in kinds:
+            return None
+        who = orjson.loads(entry.payload.body)["who"]
+        own = (who["tenant"], who["subject"]) == (asker.principal.tenant, asker.principal.subject)
+        return entry.payload.body if own else None
 
     def _append(self, draft: Draft) -> None:
         done: Future[None] = Future()
@@ -138,6 +198,14 @@ def content_hash(hit: Hit) -> str:
     return sha256(orjson.dumps([hit.title, hit.text, hit.url, hit.metadata], option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
+def _told(asker: Asker, body: str) -> str | None:
+    """An own record without `withheld`; None for one of the hands before, where a token was handed on."""
+    record, chain = orjson.loads(body), asker.mandate.chain
+    if len(chain) > 1 and chain[-1].revocation_id not in [hand["revocation_id"] for hand in record["who"]["chain"]]:
+        return None
+    return orjson.dumps({name: value for name, value in record.items() if name != "withheld"}).decode()
+
+
 def _answer_record(
     asker: Asker, circumstances: Circumstances, question: Question, facts: Facts, outcome: Answer | Refused
 ) -> AnswerRecord:
@@ -150,6 +218,7 @@ def _answer_record(
         who=_who(asker),
         purpose=circumstances.purpose,
         address=circumstances.address,
+        operation=facts.operation,
         question=question,
         status=outcome.code if isinstance(outcome, Refused) else "answered",
         policy_version=facts.policy_version,

@@ -77,6 +77,10 @@ class SqliteDecisions:
     def read(self, after: int, limit: int) -> list[Entry]:
         return self._entries("WHERE sequence > ? ORDER BY sequence LIMIT ?", (after, limit))
 
+    def read_back(self, before: int | None, limit: int) -> list[Entry]:
+        where = "" if before is None else "WHERE sequence < :before "
+        return self._entries(f"{where}ORDER BY sequence DESC LIMIT :limit", {"before": before, "limit": limit})
+
     def find(self, record_id: str | None = None, kind: Kind | None = None, limit: int = 1) -> list[Entry]:
         asked = {"id": record_id, "kind": kind}
         terms = " AND ".join(f"{column} = :{column}" for column, value in asked.items() if value is not None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from time import monotonic, time_ns
 
 from query.asker import Asker
-from query.rank import Scored
+from query.ranking.scored import Scored
 from query.source.port import SourceReader, SourceRow
 from query.source.present import NotShown, Reason, present
 from schemas.access import AccessFilter
@@ -20,11 +20,13 @@ log = logging.getLogger("freshline.query")
 @dataclass(frozen=True, slots=True)
 class Leaving:
     """A record as it may leave. `confirmed_ms`: when its source's database showed it to the asker (since 1970, UTC),
-    None where nothing asks for that. `changed`: it is no longer what the index found."""
+    None where nothing asks for that. `changed`: it is no longer what the index found. `duplicates`: records that say
+    the same and stand behind it in the order; they passed as well."""
 
     scored: Scored
     confirmed_ms: int | None = None
     changed: bool = False
+    duplicates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

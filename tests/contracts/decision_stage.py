@@ -41,6 +41,7 @@ def answer(*texts: str) -> Answer:
             url="",
             metadata={"status": "open"},
             score=0.5,
+            relevance=0.5,
             similarity=0.5,
             freshness=1.0,
             commit_ms=START_MS,

@@ -35,6 +35,13 @@ class DecisionStoreContract:
         assert [entry.sequence for entry in all_of(store)] == [1, 2, 3]
         assert last_sequence(store) == 3
 
+    def test_reading_back_gives_the_newest_first_and_goes_on_below(self, store: DecisionStore) -> None:
+        assert store.read_back(None, 5) == []
+        store.append(making(*map(draft, range(5))))
+        assert [entry.sequence for entry in store.read_back(None, 2)] == [5, 4]
+        assert [entry.sequence for entry in store.read_back(4, 10)] == [3, 2, 1]
+        assert store.read_back(1, 10) == []
+
     def test_find_gives_the_newest_by_id_and_by_kind(self, store: DecisionStore) -> None:
         store.append(making(*map(draft, range(4))))
         assert [entry.sequence for entry in store.find(limit=2)] == [4, 3]

@@ -59,6 +59,7 @@ def hit_of(record_id: str, doc: Doc) -> Hit:
         url="",
         metadata={},
         score=1.0,
+        relevance=1.0,
         similarity=1.0,
         freshness=1.0,
         commit_ms=1,

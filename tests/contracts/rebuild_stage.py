@@ -50,7 +50,7 @@ class World:
     def rebuild(self) -> Rebuild:
         return Rebuild(
             SimpleNamespace(  # type: ignore[arg-type]
-                generations=Generations(self), chosen=lambda: SimpleNamespace(spec=NEW), open=self.open
+                generations=Generations(self), chosen=lambda: SimpleNamespace(spec=NEW), open_to_fill=self.open
             ),
             Changes(self),  # type: ignore[arg-type]
             lambda: self.workers,

@@ -10,7 +10,8 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 
-from index.store import ChunkAudit, ChunkStore, Held, Mark, Row, Vector, Version
+from index.store import EVERYTHING, ChunkAudit, ChunkStore, Held, Mark, Row, Vector, Version, Within
+from index.words import idf, occurrences, score
 from schemas.access import AccessFilter
 from schemas.change import table_id
 from schemas.label import LabelId
@@ -84,6 +85,11 @@ def elsewhere(written: Version, source: str, table: str) -> Version:
     record_id = f"{table_id(source, table)}/{written.record_id.rpartition('/')[2]}"
     rows = tuple(replace(row, record_id=record_id, source=source, table=table) for row in written.rows)
     return replace(written, record_id=record_id, rows=rows)
+
+
+def timed(written: Version, event_ms: int) -> Version:
+    """The same version of something that happened then."""
+    return replace(written, rows=tuple(replace(row, event_ms=event_ms) for row in written.rows))
 
 
 def access(source: str, *labels: int) -> AccessFilter:
@@ -291,6 +297,95 @@ class StoreContract:
         largest = 2**63 - 1
         store.write([version(source, str(label), 1, ["a"], label) for label in (largest, largest - 1, 1)])
         assert [hit.row.label for hit in store.search(direction(1), access(source, largest), 10)] == [largest]
+
+    def test_a_search_can_be_narrowed_by_time_by_chunks_and_by_commit(self, store: ChunkStore, source: str) -> None:
+        other = source + "_other"
+        both = AccessFilter(frozenset({LabelId(1)}), frozenset({source, other}))
+        for each in (source, other):
+            store.write([timed(version(each, str(n), n, ["a", "same word"]), n) for n in range(1, 5)])
+
+        def found(within: Within) -> list[str]:
+            dense = store.search(direction(1), both, 100, within)
+            words = store.search_words(store.weigh_words("word", both), both, 100, within)
+            assert {hit.row.record_id for hit in words} <= {hit.row.record_id for hit in dense}
+            return sorted(f"{h.row.source[len(source) :]}{h.row.record_id[-1]}" for h in dense if not h.row.chunk)
+
+        assert found(Within()) == ["1", "2", "3", "4", "_other1", "_other2", "_other3", "_other4"]
+        assert found(Within(events_from={source: 3, other: 4})) == ["3", "4", "_other4"]
+        assert found(Within(events_from={source: 3})) == ["3", "4", "_other1", "_other2", "_other3", "_other4"]
+        assert found(Within(events_from={other: 5}, events_before={source: 2})) == ["1"]
+        assert found(Within(among=frozenset({f"{source}/s.t/2#0", f"{source}/s.t/9#0"}))) == ["2"]
+        assert found(Within(among=frozenset())) == []
+        assert found(Within(events_from={other: 9}, committed_by=version(source, "", 2, ["a"]).rows[0].commit_ms)) == [
+            "1",
+            "2",
+        ]
+
+    def test_a_narrowed_search_still_shows_only_what_is_permitted(self, store: ChunkStore, source: str) -> None:
+        written = version(source, "r", 1, ["hers alone"], label=2)
+        store.write([written])
+        within = Within(among=frozenset({written.rows[0].chunk_id}))
+        words = store.weigh_words("alone", access(source, 2))
+        assert store.search(direction(1), access(source, 1), 5, within) == []
+        assert store.search_words(words, access(source, 1), 5, within) == []
+        assert len(store.search_words(words, access(source, 2), 5, within)) == 1
+
+    def test_words_find_what_has_them_best_match_first(self, store: ChunkStore, source: str) -> None:
+        texts = [
+            "the printer of the hall is broken",
+            "printer printer printer",
+            "invoice AB-1234 was paid",
+            "invoice AB-9999 was paid",
+            "nothing of that kind",
+        ]
+        store.write([version(source, str(n), 1, [text]) for n, text in enumerate(texts)])
+
+        def found(text: str) -> list[str]:
+            hits = store.search_words(store.weigh_words(text, access(source)), access(source), 10)
+            assert [hit.similarity for hit in hits] == sorted((hit.similarity for hit in hits), reverse=True)
+            assert all(hit.similarity > 0 for hit in hits)
+            return [hit.row.record_id[-1] for hit in hits]
+
+        assert found("Printers?") == ["1", "0"]
+        assert found("invoices ab-1234") == ["2", "3"]
+        assert found("1234") == ["2"]
+        assert found("the is of") == found("unheard") == found("!?") == []
+
+    def test_the_score_of_words_is_bm25_whatever_the_limit_the_filter_and_the_other_chunks(
+        self, store: ChunkStore, source: str
+    ) -> None:
+        names = ["alpha", "beta", "gamma", "delta"]
+        written = [
+            version(source, str(n), 1, [" ".join(names[: 1 + n % 4] * (1 + n % 3)) + f" filler {n}"]) for n in range(60)
+        ]
+        store.write(written[:30])
+        words = store.weigh_words("alpha gamma", access(source))
+        assert sorted(words.values()) == pytest.approx(sorted([idf(30), idf(15 - 1)]))
+        expected = {v.record_id: score(words, occurrences(f"Title 1\n{v.rows[0].text}")) for v in written}
+        for within in (EVERYTHING, Within(among=frozenset(v.rows[0].chunk_id for v in written[:7]))):
+            for limit in (5, 100):
+                hits = store.search_words(words, access(source), limit, within)
+                assert {hit.row.record_id: hit.similarity for hit in hits} == pytest.approx(
+                    {hit.row.record_id: expected[hit.row.record_id] for hit in hits}, rel=1e-5
+                )
+        store.write(written[30:])
+        hits = store.search_words(words, access(source), 100)
+        assert {hit.row.record_id: hit.similarity for hit in hits} == pytest.approx(expected, rel=1e-5)
+
+    def test_words_are_weighed_by_what_the_asker_may_see_alone(self, store: ChunkStore, source: str) -> None:
+        store.write([version(source, f"mine{n}", 1, ["budget"]) for n in range(3)])
+        alone = store.weigh_words("budget merger", access(source, 1))
+        store.write([version(source, f"secret{n}", 1, ["budget merger"], label=2) for n in range(50)])
+        assert store.weigh_words("budget merger", access(source, 1)) == alone
+        assert len(store.weigh_words("budget merger", access(source, 1, 2))) == 2
+
+    def test_a_changed_text_is_found_by_its_new_words_only(self, store: ChunkStore, source: str) -> None:
+        self.replaced(store, version(source, "r", 1, ["old words"]), version(source, "r", 2, ["new words"]))
+        found = [
+            len(store.search_words(store.weigh_words(text, access(source)), access(source), 5))
+            for text in ("old", "new", "words")
+        ]
+        assert found == [0, 1, 1]
 
     def test_an_empty_filter_shows_nothing(self, store: ChunkStore, source: str) -> None:
         store.write([version(source, "r", 1, ["a"])])

@@ -65,6 +65,7 @@ def provider(live_home: Path) -> Iterator[StackProvider]:
 def settings(provider: StackProvider, live_home: Path) -> Settings:
     """Settings of the running product: servers, stream job and API, the sample company captured."""
     os.environ["FRESHLINE_PERMISSION_LAG_LIMIT"] = LAG_LIMIT
+    os.environ["FRESHLINE_WEBHOOK_ALLOW"] = "127.0.0.0/8"
     settings = freshline.start_all(provider, live_home)
     with freshline.open_stage(settings) as stage:
         settled(stage, since_ms=1, progress=lambda done: None, patience_s=SNAPSHOT_S)

@@ -91,6 +91,7 @@ def test_every_topic_of_freshline_and_of_the_source_is_wanted(write_source: Call
     }
     assert {name for name, spec in topics.items() if spec.partitions == 6} == {
         "freshline.changes",
+        "freshline.updates",
         "shop.public.orders",
         "shop.public.members",
     }

@@ -90,7 +90,9 @@ def test_a_record_made_anew_under_its_key_is_fine(timeline: Timeline) -> None:
 
 def answer(watermark_ms: int, *positions: str) -> Answer:
     status = SourceStatus(source="chaos", state="fresh", watermark_ms=watermark_ms, lag_ms=0, slo_ms=2000)
-    numbers = dict.fromkeys(("score", "similarity", "freshness"), 1.0) | dict.fromkeys(("commit_ms", "event_ms"), 1)
+    numbers = dict.fromkeys(("score", "relevance", "similarity", "freshness"), 1.0) | dict.fromkeys(
+        ("commit_ms", "event_ms"), 1
+    )
     words = dict.fromkeys(("title", "text", "url"), "") | {"source": "chaos", "table": "chaos.notes"}
     fixed = {**numbers, **words, "age_ms": 0, "key": {}, "metadata": {}, "chunk": 0, "why": []}
     hits = [Hit.model_validate({**fixed, "record_id": NAME, "position": position}) for position in positions]

@@ -215,11 +215,13 @@ async def test_an_answer_that_takes_too_long_is_given_up(client, serve, company,
 
 async def test_the_log_has_neither_query_nor_token(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, logger="freshline.query"):
-        await client.post("/v1/search?note=secretpath", json={"query": "secretquery"})
+        await client.post("/v1/search", json={"query": "secretquery"})
+        await client.get("/v1/sources?note=secretpath")
         await client.get("/v1/line%0Abreak")
     lines = [record.getMessage() for record in caplog.records if record.name == "freshline.query"]
     assert [line.rsplit(" ", 2)[0] for line in lines] == [
         "POST '/v1/search' 200",
+        "GET '/v1/sources' 422",
         "GET '/v1/line\\nbreak' 404",
     ]
 
@@ -228,7 +230,8 @@ async def test_openapi_tells_the_errors_and_where_the_token_goes(client: Client)
     client.headers.pop("authorization")
     document = (await client.get("/openapi.json")).json()
     search = document["paths"]["/v1/search"]["post"]
-    assert set(search["responses"]) == {"200", "401", "403", "413", "422", "500", "503"}
+    told = {"200", "400", "401", "403", "413", "415", "422", "429", "500", "503"}
+    assert set(search["responses"]) == told
     schema = search["responses"]["401"]["content"]["application/problem+json"]["schema"]
     assert schema == {"$ref": "#/components/schemas/Problem"}
     assert document["components"]["schemas"]["Problem"]["properties"]["code"]

@@ -40,7 +40,12 @@ class Stage:
         self.generations = Generations()
         self.loaded: list[str] = []
         self.missing: set[str] = set()
-        index = Index(self.generations, lambda number: f"store {number}", self.load)  # type: ignore[arg-type, return-value]
+        index = Index(
+            self.generations,  # type: ignore[arg-type]
+            lambda number: f"store {number}",  # type: ignore[arg-type, return-value]
+            lambda number: f"history {number}",  # type: ignore[arg-type, return-value]
+            self.load,
+        )
         self.index = LiveIndex(index)
 
     def load(self, spec: ModelSpec) -> Any:

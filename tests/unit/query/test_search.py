@@ -1,7 +1,7 @@
 import pytest
 
 from index.hash_embedder import HashEmbedder
-from index.store import Found, Vector
+from index.store import Found, Vector, Within
 from query.principal import Principal
 from query.search import Live
 from schemas.access import AccessFilter
@@ -78,7 +78,7 @@ def test_a_withheld_source_is_not_searched_and_the_answer_says_so(company, alice
 
 def test_who_may_see_nothing_gets_nothing_without_a_search(company, bob: Principal) -> None:
     class NoStore:
-        def search(self, vector: Vector, access: AccessFilter, limit: int) -> list[Found]:
+        def search(self, vector: Vector, access: AccessFilter, limit: int, within: Within) -> list[Found]:
             raise AssertionError("searched")
 
     company.put("helpdesk/tickets/1", "printer on fire", OWN)
@@ -88,7 +88,7 @@ def test_who_may_see_nothing_gets_nothing_without_a_search(company, bob: Princip
 
 def test_a_row_outside_the_filter_stops_the_answer(company, alice: Principal, bob: Principal) -> None:
     class Leaking:
-        def search(self, vector: Vector, access: AccessFilter, limit: int) -> list[Found]:
+        def search(self, vector: Vector, access: AccessFilter, limit: int, within: Within) -> list[Found]:
             everything = company.store.records.values()
             return [Found(row, 1.0) for rows in everything for row in rows]
 
@@ -100,7 +100,7 @@ def test_a_row_outside_the_filter_stops_the_answer(company, alice: Principal, bo
 
 def test_an_index_that_is_away_is_a_typed_refusal(company, alice: Principal) -> None:
     class Away:
-        def search(self, vector: Vector, access: AccessFilter, limit: int) -> list[Found]:
+        def search(self, vector: Vector, access: AccessFilter, limit: int, within: Within) -> list[Found]:
             raise IndexUnavailable()
 
     company.put("helpdesk/tickets/1", "printer on fire", OWN)

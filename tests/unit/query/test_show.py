@@ -23,6 +23,7 @@ def hit(**changed: object) -> Hit:
         "url": "",
         "metadata": {},
         "score": 0.7124,
+        "relevance": 0.8121,
         "similarity": 0.8121,
         "freshness": 0.8772,
         "commit_ms": 0,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import Rejected
-from schemas.position import NOWHERE, START, Position, of_read, of_source
+from schemas.position import NOWHERE, START, Position, lsn_number, lsn_of, of_read, of_source
 
 LSN, ORDER, OFFSET = st.integers(0, 2**64 - 1), st.integers(0, 2**32 - 1), st.integers(0, 2**63 - 1)
 PLACE = st.tuples(LSN, LSN, ORDER)
@@ -112,3 +112,20 @@ def test_a_transaction_block_that_gives_no_order_is_rejected(transaction: Any) -
 def test_a_connector_whose_log_is_not_known_is_rejected_by_name() -> None:
     with pytest.raises(Rejected, match="'mysql'"):
         of_source({"connector": "mysql", "lsn": 1}, None)
+
+
+@pytest.mark.parametrize(("lsn", "text"), [(0, "0/0"), (0x16B3748, "0/16B3748"), (0x16_B374D848, "16/B374D848")])
+def test_a_streamed_position_is_a_place_of_the_log_as_postgresql_prints_it(lsn: int, text: str) -> None:
+    assert lsn_of(position(lsn, 3, commit=7)) == text
+    assert lsn_number(text) == lsn
+
+
+@given(LSN, LSN)
+def test_places_of_the_log_compare_as_numbers_and_not_as_text(one: int, other: int) -> None:
+    texts = [lsn_of(position(lsn)) for lsn in (one, other)]
+    assert (lsn_number(texts[0] or "") < lsn_number(texts[1] or "")) == (one < other)
+
+
+@pytest.mark.parametrize("other", [NOWHERE, Position("7"), of_read(START, 3)])
+def test_a_position_that_was_not_streamed_is_no_place_of_the_log(other: Position) -> None:
+    assert lsn_of(other) is None

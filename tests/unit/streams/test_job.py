@@ -62,7 +62,7 @@ async def test_changes_are_in_the_index_when_indexing_returns(job: Job, kafka: K
     await job.index(
         [as_message(upsert("1", 5, "text")), as_message(upsert("2", 6)), as_message(delete("2", 7))], kafka.send
     )
-    assert (list(store.records), kafka.sent) == (["helpdesk/helpdesk.tickets/1"], [])
+    assert (list(store.records), kafka.letters) == (["helpdesk/helpdesk.tickets/1"], [])
 
 
 @pytest.mark.parametrize("value", [None, b"", b"\xff", b"{}", b'{"op": "upsert"}', b"[]"], ids=repr)
@@ -106,7 +106,7 @@ async def test_an_index_that_is_away_is_raised_and_the_batch_can_be_done_again(k
         await job.index([as_message(upsert("1", 5))], kafka.send)
     await job.index([as_message(upsert("1", 5))], kafka.send)
     job._thread.shutdown()
-    assert (len(store.records), kafka.sent) == (1, [])
+    assert (len(store.records), kafka.letters) == (1, [])
 
 
 def test_our_heartbeats_are_noted_and_everything_else_on_their_topic_is_not(job: Job) -> None:

@@ -59,7 +59,7 @@ async def test_a_body_that_is_no_question_is_refused_and_touches_nothing(attacke
 async def test_a_question_of_another_kind_than_json_is_none(attacked: Any, kind: str) -> None:
     client = attacked.client(attacked.jwt(ALICE))
     reply = await client.post("/v1/search", content=b'{"query": "x"}', headers={"content-type": kind})
-    assert (reply.status_code, reply.json()["code"]) == (422, "invalid_question")
+    assert (reply.status_code, reply.json()["code"]) == (415, "unsupported_media_type")
 
 
 @pytest.mark.parametrize(
@@ -203,8 +203,8 @@ async def test_steps_that_were_timed_are_the_same_for_every_answer(attacked: Any
     assert all(each == found[0] for each in found)
 
 
-@pytest.mark.parametrize("half_life", [5e-324, 1e-9, 1e308])
-async def test_a_half_life_at_the_end_of_what_numbers_hold_is_a_question_like_any_other(
+@pytest.mark.parametrize("half_life", [1, 1.0000001, 3_153_600_000])
+async def test_a_half_life_at_the_end_of_what_may_be_asked_is_a_question_like_any_other(
     attacked: Any, half_life: float
 ) -> None:
     attacked.company.put("helpdesk/tickets/2", ROW, Label(tenant="acme", readers=(ALICE.name,)), age_s=3600)

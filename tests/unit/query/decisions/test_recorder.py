@@ -49,6 +49,7 @@ def test_an_answers_record_says_who_asked_what_and_what_was_shown(store: MemoryD
         },
         "purpose": "support",
         "address": "",
+        "operation": "search",
         "question": Question(query=SECRET).model_dump(),
         "status": "answered",
         "policy_version": "policy-1",

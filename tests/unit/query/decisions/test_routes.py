@@ -12,6 +12,7 @@ from query.asker import Asker
 from query.decisions.memory import MemoryDecisions
 from query.decisions.recorder import Recorder
 from query.decisions.routes import decision_routes
+from query.gateway.cursor import Cursors
 from query.problems import handle_problems
 from schemas.errors import Unauthenticated
 
@@ -36,7 +37,7 @@ async def client(made: Recorder) -> AsyncIterator[Callable[[Asker], Client]]:
 
         app = FastAPI()
         handle_problems(app)
-        app.include_router(decision_routes(made, lambda: who, may_read))
+        app.include_router(decision_routes(made, lambda: who, may_read, Cursors(made.secret("cursors"))))
         clients.append(Client(transport=httpx.ASGITransport(app), base_url="http://api"))
         return clients[-1]
 

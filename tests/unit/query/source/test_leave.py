@@ -13,7 +13,8 @@ from index.chunk import MAX_CHARACTERS
 from index.store import Found, Row
 from query.asker import Asker
 from query.leave import Asking, Guards, Left, leave, told
-from query.rank import Permits, Ranked, Scored
+from query.ranking.scored import Permits, Scored
+from query.ranking.top import Ranked
 from query.redact import Redactor
 from query.source.confirm import Sources, confirming
 from schemas.access import AccessFilter

@@ -1,0 +1,1 @@
+"""Relevance × freshness, exactly: the true best of all permitted chunks. See README.md."""

@@ -1,0 +1,1 @@
+"""Push: an agent is told of permitted, relevant changes, by server-sent events."""

@@ -1,0 +1,98 @@
+"""Sending one request to an endpoint: to a checked address, in bounded time, without following anything."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+import httpcore
+
+from query.webhooks.addresses import Reach
+from schemas.errors import FreshlineError, InvalidQuestion
+
+LIMIT_S = 10.0
+"""For all of it: resolving, connecting, sending, the first of the answer."""
+
+Resolve = Callable[[str, int], Awaitable[list[str]]]
+"""A host's addresses."""
+
+
+class NotDelivered(FreshlineError):
+    """The endpoint did not take it. The code is all that is told: no address, no word of an answer."""
+
+    def __init__(self, error: str, *, is_gone: bool = False) -> None:
+        super().__init__(error)
+        self.error = error
+        self.is_gone = is_gone
+
+
+class Checked(httpcore.AsyncNetworkBackend):
+    """Connects to the very addresses that it checked. TLS and the Host header still go by the name."""
+
+    def __init__(self, reach: Reach, scheme: str, resolve: Resolve) -> None:
+        self._reach, self._scheme, self._resolve = reach, scheme, resolve
+        self._inner = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        addresses = await self._resolve(host, port)
+        self._reach.require(addresses, self._scheme)
+        return await self._inner.connect_tcp(addresses[0], port, timeout, local_address, socket_options)
+
+    async def connect_unix_socket(self, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
+        raise NotDelivered("unreachable")
+
+    async def sleep(self, seconds: float) -> None:
+        await self._inner.sleep(seconds)
+
+
+class Sender:
+    """No proxies, no redirects, no cookies, no connection that is used twice; of an answer only the status is read."""
+
+    def __init__(self, reach: Reach, trust: ssl.SSLContext | None = None, resolve: Resolve | None = None) -> None:
+        self._reach = reach
+        self._trust = trust or ssl.create_default_context()
+        self._resolve = resolve or _resolved
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes, limit_s: float = LIMIT_S) -> None:
+        """Return when the endpoint said 2xx. Raises NotDelivered."""
+        try:
+            async with asyncio.timeout(limit_s):
+                status = await self._status(url, headers, body)
+        except (TimeoutError, httpcore.TimeoutException):
+            raise NotDelivered("timed_out") from None
+        except (InvalidQuestion, OSError, ValueError, httpcore.NetworkError, httpcore.ProtocolError):
+            # An address that is not allowed looks like one where nobody is.
+            raise NotDelivered("unreachable") from None
+        if not 200 <= status < 300:
+            raise NotDelivered(f"status_{status}", is_gone=status == 410)
+
+    async def _status(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
+        target = self._reach.target(url)
+        backend = Checked(self._reach, target.scheme, self._resolve)
+        async with httpcore.AsyncConnectionPool(
+            ssl_context=self._trust, max_connections=1, max_keepalive_connections=0, network_backend=backend
+        ) as pool:
+            place = httpcore.URL(
+                scheme=target.scheme.encode(), host=target.host.encode(), port=target.port, target=target.path.encode()
+            )
+            sent = {"Host": _host(url), "User-Agent": "Freshline", "Content-Type": "application/json", **headers}
+            sent["Content-Length"] = str(len(body))
+            async with pool.stream("POST", place, headers=list(sent.items()), content=body) as response:
+                return int(response.status)
+
+
+async def _resolved(host: str, port: int) -> list[str]:
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(each[4][0]) for each in found]
+
+
+def _host(url: str) -> str:
+    return url.split("/", 3)[2].split("?", 1)[0]
