@@ -11,6 +11,8 @@ from typing import Any
 import httpx
 import orjson
 
+RETRY_S = 0.2
+
 
 @dataclass
 class Arrived:
@@ -44,12 +46,8 @@ def streaming(url: str, token: str, asked: dict[str, Any], last_id: str = "") ->
 
     def read() -> None:
         try:
-            with httpx.stream("GET", f"{url}/v1/updates", params=asked, headers=headers, timeout=30, trust_env=False) as reply:
-                reply.raise_for_status()
-                for event in _events(reply.iter_lines()):
-                    _take(arrived, event)
-                    if ending.is_set():
-                        return
+            while _is_not_ready(arrived, url, asked, headers, ending):
+                time.sleep(RETRY_S)
         except httpx.HTTPError as error:
             arrived.said.append(("broken", {"code": type(error).__name__}))
         finally:
@@ -91,6 +89,21 @@ def receiving(port: int = 0) -> Iterator[tuple[str, Arrived]]:
         server.shutdown()
         server.server_close()
         thread.join(5)
+
+
+def _is_not_ready(
+    arrived: Arrived, url: str, asked: dict[str, Any], headers: dict[str, str], ending: threading.Event
+) -> bool:
+    """Read until the stream ends. True, having read nothing, where the server says that it is not ready yet (503)."""
+    with httpx.stream("GET", f"{url}/v1/updates", params=asked, headers=headers, timeout=30, trust_env=False) as reply:
+        if reply.status_code == httpx.codes.SERVICE_UNAVAILABLE and not ending.is_set():
+            return True
+        reply.raise_for_status()
+        for event in _events(reply.iter_lines()):
+            _take(arrived, event)
+            if ending.is_set():
+                break
+    return False
 
 
 def _events(lines: Iterator[str]) -> Iterator[dict[str, str]]:

@@ -20,7 +20,7 @@ class TooManyStreams(Refused):
 class StreamsBusy(NotAvailable):
     """This server has as many update streams open as it may; try again later, or another server."""
 
-    code = "busy"
+    code = "streams_busy"
 
 
 class UpdatesUnavailable(NotAvailable):

@@ -21,7 +21,7 @@ KEY = Ed25519PrivateKey.generate()
 KEYS = {key_id(KEY.public_key()): KEY.public_key()}
 NOW = 1_800_000_000.0
 OWN = Label(tenant="acme", readers=("user:alice@acme.example",))
-TIMEOUT_S = 1.0
+TIMEOUT_S = 3.0
 Client = httpx.AsyncClient
 
 

@@ -12,7 +12,7 @@ from schemas.label import Label
 OWN = Label(tenant="acme", readers=("user:alice@acme.example",))
 TEAM = Label(tenant="acme", readers=("team:7#member",))
 RIVAL = Label(tenant="rival", readers=("user:*",))
-STEPS = ["authorize", "embed", "retrieve", "rank", "leave", "record", "total"]
+STEPS = ["authorize", "embed", "retrieve", "rank", "leave", "fit", "record", "total"]
 
 
 def titles(company, who: Principal, query: str = "printer on fire") -> list[str]:
