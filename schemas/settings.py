@@ -82,8 +82,8 @@ class Settings(BaseModel):
     """postgresql://user@host/database of the decision log; empty = a SQLite file under the home."""
     decisions_password_file: Path | None = None
     reranker: str = ""
-    """A fastembed cross-encoder that is here: a folder with model.onnx and its tokenizer's files, or the name of a model
-    in fastembed's cache; empty = questions with `rerank` are refused."""
+    """A fastembed cross-encoder that is here: a folder with model.onnx and its tokenizer's files, or the name of one in
+    fastembed's cache; empty = questions with `rerank` are refused."""
     operator_tenants: str = ""
     """Tenants, separated by commas, whose askers may see counts over all tenants, if they may `audit`; empty = none."""
     api_hosts: str = ""
