@@ -8,7 +8,7 @@ FRESHLINE := $(BIN)/freshline
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup demo up down status test check unit live long bench bench-authorize chaos leaks lock clean
+.PHONY: help setup demo up down status test check unit live long bench bench-authorize bench-ranking bench-retrieval chaos leaks lock clean
 
 help:  ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,7 @@ check: $(VENV)/.installed  ## Format, lint, types, import direction
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
+	@MYPYPATH=examples $(BIN)/mypy --strict examples/*.py
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
 
 unit: $(VENV)/.installed  ## Unit tests: no sockets, seconds
@@ -58,6 +59,12 @@ bench: setup bench-authorize  ## Commit to answer, sampled on an otherwise idle 
 
 bench-authorize: $(VENV)/.installed  ## What authorising adds to a search, on an index of its own
 	@$(BIN)/python -m bench.authorize
+
+bench-ranking: setup  ## Answers beside brute force and Milvus's decay ranker: overlap, searches, time
+	@$(BIN)/python -m bench.ranking
+
+bench-retrieval: setup  ## Dense, BM25 and hybrid on labelled questions: nDCG@10
+	@$(BIN)/python -m bench.retrieval
 
 SECONDS ?= 300
 chaos: setup  ## Random changes and faults at once, and what went wrong: SECONDS=300 SEED=1

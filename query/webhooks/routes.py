@@ -1,6 +1,6 @@
 """`/v1/webhooks`: agents say where to send what changes, and see what became of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import Annotated
 
@@ -10,6 +10,8 @@ from starlette.responses import Response
 from query.asker import Asker
 from query.decisions.recorder import UnknownRecord
 from query.gateway.gate import SECURED, Gate, circumstances
+from query.gateway.idempotency import InFlight, derived_id, idempotency_key
+from query.gateway.refusals import KeyReused
 from query.problems import documented
 from query.search import Parts
 from query.updates.match import matches
@@ -24,6 +26,7 @@ MOST = 20
 """Webhooks of one asker."""
 LISTED = 100
 Id = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
+Key = Annotated[str | None, Depends(idempotency_key)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +37,48 @@ class Hooks:
     store: WebhookStore
     secrets: Secrets
     reach: Reach
+    in_flight: InFlight = field(default_factory=InFlight)
 
-    def make(self, asker: Asker, new: NewWebhook, request: Request) -> MadeWebhook:
-        """Raises InvalidQuestion, Forbidden, TooManyWebhooks."""
+    def make(self, asker: Asker, new: NewWebhook, request: Request, key: str | None = None) -> MadeWebhook:
+        """Keep a webhook. The same `key` again gives the same one, for as long as it is kept.
+
+        Raises InvalidQuestion, Forbidden, TooManyWebhooks; KeyReused for a key of another webhook, KeyInFlight while
+        the first is being made.
+        """
+        if key is None:
+            return self._made(asker, new, request, token_hex(16))
+        made_id = derived_id(self.parts.recorder.secret("idempotency"), "webhook", asker, key)
+        with self.in_flight.alone(made_id):
+            return self._before(made_id, new) or self._made(asker, new, request, made_id)
+
+    def _made(self, asker: Asker, new: NewWebhook, request: Request, made_id: str) -> MadeWebhook:
         about = circumstances(request, self.parts.clock, new.question.purpose)
         self.reach.target(new.url)
-        if asker.mandate.expires_ms is None:
+        expires_ms = asker.mandate.expires_ms
+        if expires_ms is None:
             raise Forbidden("a webhook needs a token that expires")
         matches(self.parts, asker, about, new.question, [])
-        webhook = Webhook(
-            url=new.url,
-            question=new.question,
-            id=token_hex(16),
-            made_ms=about.at_ms,
-            expires_ms=asker.mandate.expires_ms,
-        )
-        if not self.store.add(Kept.of(webhook, asker, about.address), MOST):
+        webhook = Webhook(url=new.url, question=new.question, id=made_id, made_ms=about.at_ms, expires_ms=expires_ms)
+        if self.store.add(Kept.of(webhook, asker, about.address), MOST):
+            return self._told(webhook)
+        # Another process may have made it meanwhile, for the same key.
+        before = self._before(made_id, new)
+        if before is None:
             raise TooManyWebhooks(f"you have {MOST} webhooks; delete one first")
+        return before
+
+    def _before(self, made_id: str, new: NewWebhook) -> MadeWebhook | None:
+        """What was made under this id already. Raises KeyReused if that was something else."""
+        kept = self.store.get(made_id)
+        if kept is None:
+            return None
+        if (kept.webhook.url, kept.webhook.question) != (new.url, new.question):
+            raise KeyReused()
+        return self._told(kept.webhook)
+
+    def _told(self, webhook: Webhook) -> MadeWebhook:
         return MadeWebhook(
-            **webhook.model_dump(exclude={"question"}), question=new.question, secret=self.secrets.of(webhook.id)
+            **webhook.model_dump(exclude={"question"}), question=webhook.question, secret=self.secrets.of(webhook.id)
         )
 
     def of(self, asker: Asker) -> list[Kept]:
@@ -77,10 +103,10 @@ def webhook_routes(hooks: Hooks, may: Gate) -> APIRouter:
     may_search = may("search")
 
     @router.post("/v1/webhooks", status_code=201, responses=documented(401, 403, 409, 413, 422, 429, 500, 503))
-    def make(new: NewWebhook, request: Request, who: Annotated[Asker, Depends(may_search)]) -> MadeWebhook:
+    def make(new: NewWebhook, request: Request, who: Annotated[Asker, Depends(may_search)], key: Key) -> MadeWebhook:
         """Have every permitted change that is relevant enough sent to a URL, until the token expires."""
         with _at_hand():
-            return hooks.make(who, new, request)
+            return hooks.make(who, new, request, key)
 
     @router.get("/v1/webhooks", responses=documented(401, 403, 429, 500, 503))
     def mine(who: Annotated[Asker, Depends(may_search)]) -> list[Webhook]:

@@ -50,11 +50,12 @@ class WebhookStore:
         self._run, self._run_many = database.run, database.run_many
 
     def add(self, kept: Kept, most: int) -> bool:
-        """Keep a webhook, unless its owner has `most` of them."""
+        """Keep a webhook, unless its owner has `most` of them, or there is one of this id."""
         who, webhook = kept.who().principal, kept.webhook
         inserted = self._run(
             """INSERT INTO freshline_webhooks SELECT ?, ?, ?, ?, ?
-               WHERE (SELECT count(*) FROM freshline_webhooks WHERE tenant = ? AND subject = ?) < ? RETURNING id""",
+               WHERE (SELECT count(*) FROM freshline_webhooks WHERE tenant = ? AND subject = ?) < ?
+               ON CONFLICT DO NOTHING RETURNING id""",
             (
                 webhook.id,
                 who.tenant,

@@ -31,6 +31,7 @@ class WebhookStoreContract:
     def test_at_most_so_many_of_one_owner_are_kept_and_found_whole(self, database: Database) -> None:
         store = WebhookStore(database)
         assert [store.add(kept(name), most=2) for name in "abc"] == [True, True, False]
+        assert (store.add(kept("a"), most=9), len(store.all())) == (False, 2)
         assert store.get("a") == kept("a")
         assert store.of_owner("acme", "alice@acme.example") == store.all() == [kept("a"), kept("b")]
         assert (store.of_owner("umbrella", "alice@acme.example"), store.get("c")) == ([], None)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("schemas", "connectors", "index", "streams", "query", "infra", "bench", "tests", "freshline.py")
+ROOMS = ("schemas", "connectors", "index", "streams", "query", "infra", "bench", "examples", "tests", "freshline.py")
 KINDS = {".py", ".md", ".yaml", ".yml", ".json", ".xml", ".toml", ".sql", ".sh", ".conf", ".properties"}
 MOST_LINES = 300
 LONGER = {

@@ -204,11 +204,18 @@ def test_a_webhook_is_made_with_its_question_and_ended_by_its_id(do) -> None:
     assert (api.seen[1].method, api.seen[1].url.path) == ("DELETE", f"/v1/webhooks/{WEBHOOK.id}")
 
 
-def test_a_webhook_whose_making_may_have_been_heard_is_not_made_twice(do) -> None:
+def test_a_webhook_whose_making_may_have_been_heard_is_asked_for_again_with_the_same_key(do) -> None:
     api = Api([httpx.ReadError("gone"), json_of(WEBHOOK, 201)])
-    with pytest.raises(Unavailable):
-        do(api, "create_webhook", "https://hooks.example", "printer")
-    assert len(api.seen) == 1
+    for _ in range(2):
+        assert do(api, "create_webhook", "https://hooks.example", "printer") == WEBHOOK
+    first, again, another = [request.headers["idempotency-key"] for request in api.seen]
+    assert first == again != another
+
+
+def test_ending_a_webhook_is_asked_for_again_where_its_reply_was_lost(do) -> None:
+    api = Api([httpx.ReadError("gone"), httpx.Response(204)])
+    assert do(api, "delete_webhook", WEBHOOK.id) is None
+    assert len(api.seen) == 2
 
 
 def test_webhooks_and_their_deliveries_are_listed_and_tried_again(do) -> None:

@@ -104,6 +104,43 @@ async def test_one_too_many_is_refused(stage: Stage) -> None:
     assert [reply.status_code for reply in replies] == [201] * MOST + [409]
 
 
+async def test_the_same_key_gives_the_same_webhook_and_secret_also_where_no_other_may_be_made(stage: Stage) -> None:
+    client, key = stage.client("a"), {"Idempotency-Key": "key-1"}
+    first = await client.post("/v1/webhooks", json=NEW, headers=key)
+    for _ in range(MOST - 1):
+        await client.post("/v1/webhooks", json=NEW)
+    again = await client.post("/v1/webhooks", json=NEW, headers=key)
+    assert (first.status_code, again.status_code, again.content) == (201, 201, first.content)
+    assert len(stage.store.all()) == MOST
+    assert (await client.post("/v1/webhooks", json=NEW, headers={"Idempotency-Key": "key-2"})).status_code == 409
+
+
+@pytest.mark.parametrize("other", [{"url": "https://hooks.example.com/b"}, {"question": {"query": "toner"}}])
+async def test_a_key_for_another_webhook_is_refused_and_none_is_made(stage: Stage, other: Any) -> None:
+    client, key = stage.client("a"), {"Idempotency-Key": "key-1"}
+    made = (await client.post("/v1/webhooks", json=NEW, headers=key)).json()
+    reply = await client.post("/v1/webhooks", json=NEW | other, headers=key)
+    assert (reply.status_code, reply.json()["code"]) == (422, "idempotency_key_reused")
+    assert [kept.webhook.id for kept in stage.store.all()] == [made["id"]]
+
+
+async def test_the_same_key_of_others_or_of_another_token_is_another_key(stage: Stage) -> None:
+    clients = [stage.client("a"), stage.client("b", subject="bob"), stage.client("e")]
+    replies = [await client.post("/v1/webhooks", json=NEW, headers={"Idempotency-Key": "k"}) for client in clients]
+    assert len({reply.json()["secret"] for reply in replies}) == len(stage.store.all()) == 3
+
+
+async def test_what_another_process_made_meanwhile_for_the_same_key_is_told(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, key = stage.client("a"), {"Idempotency-Key": "key-1"}
+    first = await client.post("/v1/webhooks", json=NEW, headers=key)
+    get, found = WebhookStore.get, iter([None])
+    monkeypatch.setattr(WebhookStore, "get", lambda store, name: next(found, get(store, name)))
+    again = await client.post("/v1/webhooks", json=NEW, headers=key)
+    assert (again.status_code, again.content) == (201, first.content)
+
+
 async def test_what_is_told_of_deliveries_names_no_record(stage: Stage) -> None:
     client, company = stage.client("a"), stage.company
     made = (await client.post("/v1/webhooks", json=NEW)).json()["id"]
