@@ -8,7 +8,7 @@ FRESHLINE := $(BIN)/freshline
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup demo up down status test check unit live long bench bench-authorize bench-ranking bench-retrieval chaos leaks lock clean
+.PHONY: help setup demo up down status test check unit live long bench bench-authorize bench-ranking bench-retrieval bench-push chaos leaks lock clean
 
 help:  ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,6 +62,9 @@ bench-authorize: $(VENV)/.installed  ## What authorising adds to a search, on an
 
 bench-ranking: setup  ## Answers beside brute force and Milvus's decay ranker: overlap, searches, time
 	@$(BIN)/python -m bench.ranking
+
+bench-push: setup  ## Commit to push, by stream and by webhook
+	@$(BIN)/python -m bench.push
 
 bench-retrieval: setup  ## Dense, BM25 and hybrid on labelled questions: nDCG@10
 	@$(BIN)/python -m bench.retrieval

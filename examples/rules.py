@@ -44,12 +44,10 @@ Model = Callable[[str, Sequence[Hit]], Draft]
 def quote_best(question: str, hits: Sequence[Hit]) -> Draft:
     """The sentences of the best hit that share most words with the question, in the order of the text."""
     asked = {word for word in _WORDS.findall(question.lower()) if len(word) > 3}
-    for hit in hits[:1]:
-        sentences = _SENTENCES.split(hit.text)
-        shared = [len(asked & set(_WORDS.findall(sentence.lower()))) for sentence in sentences]
-        best = sorted(range(len(sentences)), key=lambda number: -shared[number])[:MOST_QUOTES]
-        return Draft([_quote(hit, sentences[number]) for number in sorted(best)])
-    return Draft([])
+    sentences = _SENTENCES.split(hits[0].text) if hits else []
+    shared = [len(asked & set(_WORDS.findall(sentence.lower()))) for sentence in sentences]
+    best = sorted(range(len(sentences)), key=lambda number: -shared[number])[:MOST_QUOTES]
+    return Draft([_quote(hits[0], sentences[number]) for number in sorted(best)])
 
 
 def _quote(hit: Hit, words: str) -> Quote:

@@ -98,7 +98,6 @@ class MemoryStore:
 def _is_within(row: Row, within: Within) -> bool:
     return (
         row.event_ms >= within.events_from.get(row.source, row.event_ms)
-        and row.event_ms < within.events_before.get(row.source, row.event_ms + 1)
         and (within.among is None or row.chunk_id in within.among)
         and (within.committed_by is None or row.commit_ms <= within.committed_by)
     )

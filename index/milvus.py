@@ -44,7 +44,7 @@ class MilvusStore:
     def names(self) -> Names:
         """The collections of the given generation, or else of the one that was live at first use."""
         if self._names is None:
-            live = self._milvus.call(lambda client: live_number(client, self._index))
+            live = self._milvus.call(lambda client: live_number(client, self._index, self._timeout))
             if live is None:
                 raise IndexUnavailable(f"there is no index {self._index!r} yet: a worker of the stream job makes it")
             self._names = Names(self._index, live)
@@ -85,7 +85,7 @@ class MilvusStore:
     def search(self, vector: Vector, access: AccessFilter, limit: int, within: Within = EVERYTHING) -> list[Found]:
         if access.empty:
             return []
-        return _found(self._search("vector", [vector.tolist()], expression(access, within), limit, _SHOWN)[0])
+        return found_of(self._search("vector", [vector.tolist()], expression(access, within), limit, _SHOWN)[0])
 
     def weigh_words(self, text: str, access: AccessFilter) -> Weights:
         self._require_words()
@@ -102,9 +102,7 @@ class MilvusStore:
         self._require_words()
         if access.empty or not words:
             return []
-        found = _found(self._search(WORDS, [dict(words)], expression(access, within), limit, _SHOWN)[0])
-        # Milvus Lite gives inner products with their sign turned.
-        return [Found(one.row, abs(one.similarity)) for one in found]
+        return found_by_words(self._search(WORDS, [dict(words)], expression(access, within), limit, _SHOWN)[0])
 
     def _search(self, field: str, data: list[Any], filter_: str, limit: int, fields: list[str]) -> list[Any]:
         """Hits for each of `data`, best first."""
@@ -125,7 +123,7 @@ class MilvusStore:
     @property
     def _has_words(self) -> bool:
         if self._words is None:
-            self._words = self._milvus.call(lambda client: has_words(client, self.names.chunks))
+            self._words = self._milvus.call(lambda client: has_words(client, self.names.chunks, self._timeout))
         return self._words
 
     def _require_words(self) -> None:
@@ -219,9 +217,8 @@ def expression(access: AccessFilter, within: Within = EVERYTHING) -> str:
     """The Milvus predicate for what an asker may see, and for what of it is searched."""
     labels = ", ".join(str(int(label)) for label in sorted(access.labels))
     narrowed = [
-        f"(not ({one_of('source', [source])}) or event_ms {comparison} {int(at)})"
-        for comparison, bounds in ((">=", within.events_from), ("<", within.events_before))
-        for source, at in sorted(bounds.items())
+        f"(not ({one_of('source', [source])}) or event_ms >= {int(at)})"
+        for source, at in sorted(within.events_from.items())
         if source in access.sources
     ]
     if within.among is not None:
@@ -231,8 +228,13 @@ def expression(access: AccessFilter, within: Within = EVERYTHING) -> str:
     return " and ".join([f"label in [{labels}]", one_of("source", sorted(access.sources)), *narrowed])
 
 
-def _found(hits: Iterable[Any]) -> list[Found]:
+def found_of(hits: Iterable[Any]) -> list[Found]:
     return [Found(from_entity(hit["entity"]), float(hit["distance"])) for hit in hits]
+
+
+def found_by_words(hits: Iterable[Any]) -> list[Found]:
+    """As `found_of`. Milvus Lite gives inner products with their sign turned."""
+    return [Found(one.row, abs(one.similarity)) for one in found_of(hits)]
 
 
 def _tombstone(name: str, position: Position) -> dict[str, Any]:

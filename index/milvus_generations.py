@@ -7,6 +7,7 @@ call, keep it over restarts, and let it be altered under running searches.
 import json
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from pymilvus import MilvusClient
@@ -29,14 +30,14 @@ class MilvusGenerations:
 
     def __init__(self, uri: str, token: str, index: str, timeout: float = 10.0) -> None:
         self._milvus = MilvusConnection(uri, token, timeout)
-        self._index = index
+        self._index, self._timeout = index, timeout
 
     def live(self) -> Generation | None:
         return self._milvus.call(lambda client: self._described(client, alias(self._index)))
 
     def live_number(self) -> int | None:
         """As `live`, but only its number."""
-        return self._milvus.call(lambda client: live_number(client, self._index))
+        return self._milvus.call(lambda client: live_number(client, self._index, self._timeout))
 
     def get(self, number: int) -> Generation | None:
         return self._milvus.call(lambda client: self._described(client, Names(self._index, number).chunks))
@@ -45,7 +46,8 @@ class MilvusGenerations:
         """By number."""
 
         def find(client: MilvusClient) -> list[Generation]:
-            names = [name for name in client.list_collections() if number_of(self._index, name) is not None]
+            there = client.list_collections(timeout=self._timeout)
+            names = [name for name in there if number_of(self._index, name) is not None]
             found = [self._described(client, name) for name in names]
             return sorted((one for one in found if one is not None), key=lambda one: one.number)
 
@@ -84,9 +86,10 @@ class MilvusGenerations:
             try:
                 client.alter_alias(chunks, name)
             except MilvusException:
-                if live_number(client, self._index) is not None:
-                    raise
-                client.create_alias(chunks, name)
+                if live_number(client, self._index, self._timeout) is None:
+                    with suppress(MilvusException):  # somebody else has just made it
+                        client.create_alias(chunks, name)
+                client.alter_alias(chunks, name)
 
         self._milvus.call(turn)
 
@@ -120,7 +123,7 @@ class MilvusGenerations:
             self._milvus.call(lambda client: client.alter_collection_properties(name, properties))
 
     def _described(self, client: MilvusClient, name: str) -> Generation | None:
-        found = describe(client, name)
+        found = describe(client, name, self._timeout)
         number = number_of(self._index, found["collection_name"]) if found else None
         return None if found is None or number is None else _generation(number, found.get("properties", {}))
 
@@ -128,7 +131,7 @@ class MilvusGenerations:
         """Make the collections of an index from before there were generations its first."""
         first = Names(self._index, 1)
         for old, new in ((f"{self._index}_deleted", first.deleted), (alias(self._index), first.chunks)):
-            found = describe(client, old)
+            found = describe(client, old, self._timeout)
             if found is not None and found["collection_name"] == old:
                 client.rename_collection(old, new)
                 client.load_collection(new)
@@ -139,13 +142,13 @@ def alias(index: str) -> str:
     return f"{index}_chunks"
 
 
-def live_number(client: MilvusClient, index: str) -> int | None:
+def live_number(client: MilvusClient, index: str, timeout: float) -> int | None:
     try:
-        target = client.describe_alias(alias(index))
-    except MilvusException as error:
-        if describe(client, alias(index)) is None:
+        target = client.describe_alias(alias(index), timeout)
+    except MilvusException:
+        if describe(client, alias(index), timeout) is None:
             return None
-        raise error
+        target = client.describe_alias(alias(index), timeout)  # it was made in between
     return number_of(index, target["collection_name"])
 
 
@@ -155,9 +158,9 @@ def number_of(index: str, collection: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def describe(client: MilvusClient, name: str) -> dict[str, Any] | None:
+def describe(client: MilvusClient, name: str, timeout: float) -> dict[str, Any] | None:
     try:
-        found: dict[str, Any] = client.describe_collection(name)
+        found: dict[str, Any] = client.describe_collection(name, timeout)
     except MilvusException as error:
         if error.code == NOT_FOUND:
             return None

@@ -4,17 +4,17 @@ Since when a source's versions are known stands in the collection's properties, 
 may claim at the same time; the latest counts, and whoever adds one removes those before it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from pymilvus import MilvusClient
 
 from index.embedder import ModelSpec
 from index.history import Superseded
-from index.milvus import READ_PAGE, STRONG, WRITE_PAGE, expression
+from index.milvus import READ_PAGE, STRONG, WRITE_PAGE, expression, found_by_words, found_of
 from index.milvus_client import MilvusConnection, before, one_of
 from index.milvus_generations import describe
-from index.milvus_schema import CHUNK_FIELDS, WORDS, Names, from_entity, make_history, to_entity
+from index.milvus_schema import CHUNK_FIELDS, WORDS, Names, make_history, to_entity
 from index.store import Found, Vector, Within, chunk_id
 from index.words import COUNTED, Weights, question_words, weighed
 from schemas.access import AccessFilter
@@ -97,7 +97,7 @@ class MilvusHistory:
     def search(self, vector: Vector, access: AccessFilter, limit: int, within: Within) -> list[Found]:
         if access.empty:
             return []
-        return _found(self._search("vector", [vector.tolist()], _current(access, within), limit)[0])
+        return found_of(self._search("vector", [vector.tolist()], _current(access, within), limit)[0])
 
     def weigh_words(self, text: str, access: AccessFilter, within: Within) -> Weights:
         words = question_words(text)
@@ -109,9 +109,7 @@ class MilvusHistory:
     def search_words(self, words: Weights, access: AccessFilter, limit: int, within: Within) -> list[Found]:
         if access.empty or not words:
             return []
-        found = _found(self._search(WORDS, [dict(words)], _current(access, within), limit)[0])
-        # Milvus Lite gives inner products with their sign turned.
-        return [Found(one.row, abs(one.similarity)) for one in found]
+        return found_by_words(self._search(WORDS, [dict(words)], _current(access, within), limit)[0])
 
     def labels_now(self, record_ids: Sequence[str]) -> dict[str, LabelId]:
         heads = [chunk_id(record_id, 0) for record_id in record_ids]
@@ -122,7 +120,7 @@ class MilvusHistory:
         return found
 
     def _claims(self) -> list[tuple[str, int]]:
-        found = self._milvus.call(lambda client: describe(client, self._names.history))
+        found = self._milvus.call(lambda client: describe(client, self._names.history, self._timeout))
         properties = (found or {}).get("properties", {})
         named = [name.removeprefix(SINCE).rpartition(".") for name in properties if name.startswith(SINCE)]
         return [(source, int(since_ms)) for source, _, since_ms in named]
@@ -178,10 +176,6 @@ def _current(access: AccessFilter, within: Within) -> str:
     """The predicate for what was current at `within.committed_by`."""
     assert within.committed_by is not None
     return f"{expression(access, within)} and until_ms > {int(within.committed_by)}"
-
-
-def _found(hits: Iterable[Any]) -> list[Found]:
-    return [Found(from_entity(hit["entity"]), float(hit["distance"])) for hit in hits]
 
 
 def _pages(items: Sequence[T], size: int) -> list[list[T]]:

@@ -122,9 +122,9 @@ def recorded(spec: ModelSpec) -> str:
     return json.dumps(asdict(spec), sort_keys=True)
 
 
-def has_words(client: MilvusClient, collection: str) -> bool:
+def has_words(client: MilvusClient, collection: str, timeout: float) -> bool:
     """Whether the words of its chunks are indexed."""
-    return WORDS in {field["name"] for field in client.describe_collection(collection)["fields"]}
+    return WORDS in {field["name"] for field in client.describe_collection(collection, timeout)["fields"]}
 
 
 def _ensure(client: MilvusClient, name: str, schema: Any, wanted: Mapping[str, Mapping[str, str]], model: str) -> None:

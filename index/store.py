@@ -74,13 +74,11 @@ class Version:
 class Within:
     """Narrows a search beyond what its asker may see. Times are ms since 1970, UTC.
 
-    `events_from`: source -> only its rows with an event at this time or later; `events_before`: only earlier ones;
-    sources that are not named are not narrowed. `among`: only these chunk ids. `committed_by`: only rows committed then
-    or earlier.
+    `events_from`: source -> only its rows with an event at this time or later; sources that are not named are not
+    narrowed. `among`: only these chunk ids. `committed_by`: only rows committed then or earlier.
     """
 
     events_from: Mapping[str, int] = field(default_factory=dict)
-    events_before: Mapping[str, int] = field(default_factory=dict)
     among: frozenset[str] | None = None
     committed_by: int | None = None
 

@@ -5,9 +5,9 @@
     idf                   = ln(1 + (AMONG − df + 0.5) / (df + 0.5))
 
 (Robertson, Zaragoza: The Probabilistic Relevance Framework: BM25 and Beyond, 2009.) The index keeps the occurrences;
-they depend on the chunk alone. `df` counts the chunks that the asker may see, so that no score tells of others. Why not
-the database's own BM25: its statistics count every chunk, denied ones too, and in Milvus Lite each segment has its own,
-so that the score of a chunk changes with a flush or a filter.
+they depend on the chunk alone. `df` counts chunks that the asker is sure to see, so that no score tells of others. Why
+not the database's own BM25: its statistics count every chunk, denied ones too, and in Milvus Lite each segment has its
+own, so that the score of a chunk changes with a flush or a filter.
 """
 
 import math
@@ -16,6 +16,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
+from itertools import islice
 
 Word = int
 """A word by its hash: a dimension of a sparse vector."""
@@ -27,6 +28,8 @@ USUAL_LENGTH = 80
 AMONG = 10_000
 COUNTED = 1_000
 """Chunks with a word are counted up to here: a word of more is as common as one of so many."""
+MOST_ASKED = 100
+"""Words of a question that count. Each takes a search of up to COUNTED chunks, so they must not be as many as fit."""
 NO_WORDS: Weights = {0: 1.0}
 """The vector of a chunk without words: Milvus wants one, and no word has dimension 0."""
 
@@ -48,8 +51,8 @@ def occurrences(text: str) -> Weights:
 
 
 def question_words(text: str) -> list[Word]:
-    """The words of a question, each once."""
-    return sorted({_hash(word) for word in words(text)})
+    """The words of a question, each once, and no more than MOST_ASKED: the first ones."""
+    return sorted({_hash(word) for word in islice(dict.fromkeys(words(text)), MOST_ASKED)})
 
 
 def weighed(found: Mapping[Word, int]) -> Weights:

@@ -55,10 +55,12 @@ def create_app(deps: Deps) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with mcp.running():
-            yield
-        workers.close()
-        readiness.close()
+        try:
+            async with mcp.running():
+                yield
+        finally:
+            workers.close()
+            readiness.close()
 
     app = FastAPI(
         title="Freshline",
@@ -74,9 +76,8 @@ def create_app(deps: Deps) -> FastAPI:
     handle_problems(app)
     app.include_router(answer_routes(parts, workers, Waits(grounds, clock, deps.request_timeout_s), may))
     app.include_router(source_routes(parts, cursors, may))
-    freshness = freshness_routes(grounds, clock, may("freshness"), may("audit"), deps.counting)
-    app.include_router(freshness, tags=["sources"])
-    app.include_router(decision_routes(parts.recorder, may("decide"), may("audit"), cursors))
+    app.include_router(freshness_routes(grounds, clock, may("freshness"), may("audit"), deps.counting))
+    app.include_router(decision_routes(parts.recorder, may("decide"), may("audit"), cursors, workers))
     if deps.push:
         app.include_router(updates_routes(deps.push, deps.verify, may))
     if deps.hooks:

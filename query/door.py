@@ -24,7 +24,6 @@ from schemas.errors import FreshlineError, Refused, Unauthenticated
 OPEN = frozenset({"/healthz", "/readyz", "/openapi.json"})
 STREAMING = ("/mcp", "/v1/updates")
 """Paths, and what is below them, whose answers may go on as long as both sides want: they have to begin in time."""
-MAX_BODY_BYTES = 64 * 1024
 log = logging.getLogger("freshline.query")
 
 Verify = Callable[[str], Asker]
@@ -39,7 +38,7 @@ class Keeper:
     verify: Verify
     rates: RateLimits
     timeout_s: float
-    most_body_bytes: int = MAX_BODY_BYTES
+    most_body_bytes: int
 
     def allowed_s(self, path: str) -> float:
         """A streaming path has a second more: what it asks of other paths in its turn ends before it, by a code of its

@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
 from query.authorize import Authorized
 from query.source.confirm import Leaving
 from schemas.answer import Hit
+
+LINKS = frozenset({"http", "https", "mailto", ""})
+"""Schemes of what is shown as a link; without one it is relative."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,7 @@ def hit_of(shown: Shown, permitted: Authorized, metadata: dict[str, Any], now_ms
         key=orjson.loads(row.key),
         title=row.title,
         text=row.text,
-        url=row.url,
+        url=link(row.url),
         metadata=metadata,
         score=scored.score,
         relevance=scored.relevance,
@@ -46,3 +50,12 @@ def hit_of(shown: Shown, permitted: Authorized, metadata: dict[str, Any], now_ms
         duplicates=list(leaving.duplicates),
         rerank_score=shown.rerank_score,
     )
+
+
+def link(url: str) -> str:
+    """The address, if it can only lead somewhere; empty for one that would run in who opens it (`javascript:`), or hold
+    what it shows (`data:`): a row may say anything."""
+    try:
+        return url if urlsplit(url).scheme in LINKS else ""
+    except ValueError:
+        return ""

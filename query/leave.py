@@ -40,6 +40,10 @@ class Guards:
         """Whether anything within the filter could be kept back; the same whatever the index holds."""
         return self.redactor.omits or not access.sources.isdisjoint(self.sources.confirming)
 
+    def certain(self, asker: Asker, access: AccessFilter, unsure: frozenset[LabelId]) -> AccessFilter:
+        """The part of the filter of which nothing can be kept back at the end. `unsure`: labels judged row by row."""
+        return access.without(self.redactor.omitting(asker) | self.sources.confirming.keys(), unsure)
+
 
 @dataclass(frozen=True, slots=True)
 class Asking:

@@ -10,7 +10,6 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from query.gateway.refusals import InternalError as InternalError
 from query.gateway.refusals import (
     KeyInFlight,
     MalformedRequest,
@@ -20,7 +19,6 @@ from query.gateway.refusals import (
     TenantBusy,
     UnsupportedMediaType,
 )
-from query.gateway.refusals import TimedOut as TimedOut
 from schemas.answer import Problem
 from schemas.errors import InvalidQuestion, Refused
 

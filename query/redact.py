@@ -26,7 +26,17 @@ class Redactor:
     @property
     def omits(self) -> bool:
         """Whether some table's rows may be kept back whole."""
-        return any(rule.instead == "omit" for table in self._rules.values() for each in table.values() for rule in each)
+        return bool(self._omitting())
+
+    def omitting(self, asker: Asker) -> frozenset[str]:
+        """The sources of which rows may be kept back whole from this asker."""
+        return frozenset(source for source, rule in self._omitting() if not has(asker, rule.needs))
+
+    def _omitting(self) -> list[tuple[str, Redaction]]:
+        rules = [
+            (source, rule) for (source, _), table in self._rules.items() for each in table.values() for rule in each
+        ]
+        return [(source, rule) for source, rule in rules if rule.instead == "omit"]
 
     def redacted(self, row: Row, asker: Asker, attributes: Mapping[str, str]) -> Row | None:
         """The row without what the asker may not see of it; None: the asker may not see it at all.

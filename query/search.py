@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from math import inf
 from typing import Protocol
 
 import numpy as np
@@ -15,15 +16,17 @@ from index.store import ChunkReader, Vector
 from query.asker import Asker, Circumstances
 from query.authorize import Authorized, Grounds, authorize
 from query.budget import Budgets
-from query.clock import Clock, Instant
+from query.clock import Clock
 from query.context.fit import Fitted, fit, require_known_columns
 from query.context.tokenizer import EmbedderTokenizer, TokenCounter
 from query.decisions.recorder import Facts, Recorder
 from query.freshness.demands import judged, unmet
 from query.history.choose import rows_as_of
+from query.history.now import also_now
 from query.hits import Shown, hit_of
 from query.judge import Judge
 from query.leave import Asking, Guards, Left, leave, told
+from query.on_record import lag_of
 from query.ranking.decay import decay_of
 from query.ranking.pick import Rule
 from query.ranking.relevance import Batch, Retrieval
@@ -75,6 +78,8 @@ class Parts:
     pages: Pages | None = None
     counter: TokenCounter | None = None
     """Counts what hits take of a prompt; the embedder's own tokens where there is none."""
+    ranking_s: float = inf
+    """After so many seconds ranking fetches no more, and the answer is not `exact`."""
 
 
 def answer(parts: Parts, asker: Asker, circumstances: Circumstances, question: Question) -> Answer:
@@ -83,7 +88,7 @@ def answer(parts: Parts, asker: Asker, circumstances: Circumstances, question: Q
     The answer, or the refusal, is on record before it leaves. Raises InvalidQuestion, Forbidden, PermissionsUnknown,
     PolicyBroken, SourceUnconfirmed, IndexUnavailable, TooStale, NotYetSearchable, and RecordUnavailable.
     """
-    lag_ms = _lag_ms(parts.grounds.view.as_of, parts.clock())
+    lag_ms = lag_of(parts.grounds.view.as_of, parts.clock())
     record = partial(parts.recorder.record_answer, asker, circumstances, question)
     try:
         with parts.budgets.limited(asker.mandate, question.limit) as limit:
@@ -106,7 +111,10 @@ def answer(parts: Parts, asker: Asker, circumstances: Circumstances, question: Q
             )
             with watch.measure("record"):
                 answer_id = record(Facts(drawn.permitted.ruling.version, lag_ms, drawn.found.withheld), given)
-            return given.model_copy(update={"id": answer_id, "timings": watch.timings()})
+            # Again: what is promised of staleness holds when the answer leaves, however long the record took.
+            sources, stale = judged(statuses, question, parts.clock().wall_ms)
+            left = {"id": answer_id, "timings": watch.timings(), "sources": sources, "stale": stale}
+            return given.model_copy(update=left)
     except RecordUnavailable:
         raise
     except Refused as refused:
@@ -143,18 +151,24 @@ def _draw(
         at_ms = question.as_of_ms
         rows = rows_as_of(at_ms, live.store, live.history, permitted, contracts, parts.clock().wall_ms)
     judge = Judge(permitted, contracts)
+    permits = judge.permits if question.as_of_ms is None else also_now(judge.permits, live.store, permitted)
     rule = Rule(question.most_per_source, page.after if page else None)
+    ends = parts.clock().steady + parts.ranking_s
     decay = decay_of(contracts, at_ms, question.half_life_seconds, question.floor)
 
+    def in_time() -> bool:
+        return parts.clock().steady < ends
+
     def top(access: AccessFilter, most: int) -> Ranked:
-        fetch = Retrieval(rows, access, decay, question.query, vector).by(question.relevance)
+        certain = parts.guards.certain(asker, access, permitted.unsure)
+        fetch = Retrieval(rows, access, decay, question.query, vector, certain).by(question.relevance)
 
         def measured(chunks: int, events_from: Mapping[str, int]) -> Batch:
             with watch.measure("retrieve"):
                 return fetch(chunks, events_from)
 
         with watch.measure("rank"):
-            return exact_top(measured, decay, access.sources, Wanted(most, judge.permits, rule))
+            return exact_top(measured, decay, access.sources, Wanted(most, permits, rule, in_time))
 
     definitions = permitted.visibility.definitions
     asking = Asking(asker, permitted.access, lambda label: definitions[label].attributes, judge.permits)
@@ -190,10 +204,6 @@ def _reranker(parts: Parts, question: Question) -> Reranker | None:
     if question.rerank and parts.reranker is None:
         raise RerankUnavailable()
     return parts.reranker if question.rerank else None
-
-
-def _lag_ms(as_of: float | None, now: Instant) -> int | None:
-    return None if as_of is None else max(0, round((now.steady - as_of) * 1000))
 
 
 def _embed(embedder: Embedder, question: Question) -> Vector:

@@ -117,7 +117,18 @@ def compose(
     budgets = Budgets(recorder.rows_shown)
     pages = SearchPages(Cursors(recorder.secret("cursors")))
     reranker, counter = reranker_of(settings), file_tokenizer(settings.tokenizer)
-    parts = Parts(index.now, grounds, guards, recorder, budgets, system_clock, reranker, pages, counter)
+    parts = Parts(
+        index.now,
+        grounds,
+        guards,
+        recorder,
+        budgets,
+        system_clock,
+        reranker,
+        pages,
+        counter,
+        settings.request_timeout / 2,
+    )
     identity = Identity(
         keys=keys,
         audience=settings.audience,

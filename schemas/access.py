@@ -19,6 +19,6 @@ class AccessFilter:
     def empty(self) -> bool:
         return not self.labels or not self.sources
 
-    def without(self, sources: frozenset[str]) -> "AccessFilter":
-        """A narrower one: nothing of these sources."""
-        return AccessFilter(self.labels, self.sources - sources)
+    def without(self, sources: frozenset[str], labels: frozenset[LabelId] = frozenset()) -> "AccessFilter":
+        """A narrower one: nothing of these sources, and nothing under these labels."""
+        return AccessFilter(self.labels - labels, self.sources - sources)

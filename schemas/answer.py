@@ -84,6 +84,7 @@ class Hit(_Model):
     title: str
     text: str
     url: str
+    """With http, https, mailto, or relative: any other address that a row gives is left out."""
     metadata: dict[str, Any]
     score: float
     """relevance × freshness."""

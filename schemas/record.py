@@ -75,7 +75,7 @@ class SourcePage(_Model):
 
 class DecisionPage(_Model):
     """The asker's own records, newest first. A page may have fewer than asked, or none, though `next_cursor` is set:
-    then the others' lie between; go on with it."""
+    then those of others of its tenant lie between; go on with it."""
 
     records: list[AnswerRecord | DecisionRecord]
     next_cursor: str | None = None

@@ -56,7 +56,8 @@ class Pushed(_Model):
 
 
 class Closed(_Model):
-    """Why a stream ended. `code` is stable; after `restarting`, `too_slow` and `behind` go on by Last-Event-ID."""
+    """Why a stream ended. `code` is stable: `restarting` or `over`, after which one may go on by Last-Event-ID, or that
+    of a refusal."""
 
     code: str
     detail: str

@@ -17,7 +17,9 @@ class _Model(BaseModel):
 class NewWebhook(_Model):
     """Where to send what changes: a URL with https, reached at a public address."""
 
-    url: Annotated[str, Field(min_length=1, max_length=2000)]
+    url: Annotated[
+        str, Field(min_length=1, max_length=2000, pattern="^https?://", examples=["https://agents.example/freshline"])
+    ]
     question: Standing
 
 

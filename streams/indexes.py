@@ -30,6 +30,7 @@ class Indexes:
         self._settings = settings
         self._retention_ms = retention_ms(contracts)
         self._embedders: dict[ModelSpec, Embedder] = {}
+        self._histories: dict[int, MilvusHistory] = {}
         self._place = (settings.milvus_uri, read_secret(settings.milvus_token_file), settings.collection)
         self.generations = MilvusGenerations(*self._place)
 
@@ -77,8 +78,11 @@ class Indexes:
         return MilvusStore(*self._place, generation=number)
 
     def history(self, number: int) -> MilvusHistory:
-        uri, token, index = self._place
-        return MilvusHistory(uri, token, Names(index, number))
+        """The same each time, as each holds a connection for good."""
+        if number not in self._histories:
+            uri, token, index = self._place
+            self._histories[number] = MilvusHistory(uri, token, Names(index, number))
+        return self._histories[number]
 
     def _embedder(self, spec: ModelSpec) -> Embedder:
         if spec not in self._embedders:

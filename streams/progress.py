@@ -7,8 +7,7 @@ beat is in the index or in the dead-letter topic. Committed offsets speak for al
 """
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
@@ -16,10 +15,7 @@ from schemas.progress import Beat, Progress
 from schemas.topics import CHANGES, LABELS, PROGRESS, RELATIONS
 from streams.send import Message, Send
 
-log = logging.getLogger(__name__)
-
 Offsets = Mapping[tuple[str, int], int]
-Persist = Callable[[str, Callable[[], Awaitable[None]]], Awaitable[None]]
 
 
 class OffsetReader(Protocol):

@@ -1,10 +1,8 @@
 """A whole run: a stack of its own from nothing, chaos, a verdict. What failed is kept to be looked at."""
 
-import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -16,12 +14,11 @@ from infra.chaos.result import Result
 from infra.chaos.run import Chaos, Plan
 from infra.chaos.tables import schema, write_sources
 from infra.chaos.workers import Workers
+from infra.local.apart import environment, make_home, reporting_to
 from infra.local.part import Report
 from infra.local.stack import Stack
 from schemas.errors import FreshlineError, Unavailable
 
-SHARED = ("jars", "models")
-"""Downloads, shared with the user's own home."""
 READY_S = 120.0
 
 OpenProduct = Callable[[Path], Product]
@@ -32,14 +29,9 @@ def play(plan: Plan, home: Path, open_product: OpenProduct, console: Console) ->
     """Run chaos in `<home>/chaos`, write `<home>/chaos.json`, print the verdict. Everything is stopped after."""
     place = home.absolute() / "chaos"
     said = Path(f"{place}.log")
-
-    def report(line: str) -> None:
-        with said.open("a") as file:
-            file.write(f"{time.strftime('%H:%M:%S')} {line}\n")
-
-    said.unlink(missing_ok=True)
+    report = reporting_to(said)
     console.print(f"   chaos for {plan.seconds:.0f} s, seed {plan.seed}, {plan.workers} workers; servers start")
-    with _variables(place):
+    with environment({"FRESHLINE_HOME": str(place), "FRESHLINE_SOURCES": str(place / "sources")}):
         stack, workers = _fresh(place, home, plan.workers, report)
         try:
             chaos = _started(plan, stack, workers, open_product, report)
@@ -64,9 +56,7 @@ def _fresh(place: Path, home: Path, workers: int, report: Report) -> tuple[Stack
         Workers(place, workers, report).stop()
         stack.erase()
         shutil.rmtree(place)
-    place.mkdir(parents=True)
-    for shared in SHARED:
-        (place / shared).symlink_to(home.absolute() / shared)
+    make_home(place, home)
     write_sources(place / "sources")
     return stack, Workers(place, workers, report)
 
@@ -92,16 +82,3 @@ def _watermark(product: Product) -> int | None:
         return product.watermark_ms()
     except FreshlineError:
         return None
-
-
-@contextmanager
-def _variables(place: Path) -> Iterator[None]:
-    """The services of a stack read the environment: they must find this home and its contracts."""
-    before = dict(os.environ)
-    os.environ |= {"FRESHLINE_HOME": str(place), "FRESHLINE_SOURCES": str(place / "sources")}
-    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # else it complains of each server that is started beside it
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)

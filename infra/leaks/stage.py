@@ -1,9 +1,7 @@
 """A stack of its own for the company: from nothing, with its contract, relations, policies and identity provider."""
 
-import os
 import shutil
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,12 +11,11 @@ from infra.chaos.database import dsn_of
 from infra.leaks.product import Product
 from infra.leaks.provider import Provider
 from infra.leaks.world import Statement, schema
+from infra.local.apart import environment, make_home, reporting_to
 from infra.local.part import Report
 from infra.local.stack import Stack
 
 HERE = Path(__file__).resolve().parent
-SHARED = ("jars", "models")
-"""Downloads, shared with the user's own home."""
 
 OpenProduct = Callable[[Path], Product]
 """Captures the sources of a running stack's home, and gives the product's doors there."""
@@ -30,14 +27,8 @@ def staged(
 ) -> Iterator[tuple[Product, str]]:
     """The product's doors and the database's address, in `<home>/leaks`. All is stopped after; the logs stay."""
     place, said = home.absolute() / "leaks", home.absolute() / "leaks.log"
-
-    def report(line: str) -> None:
-        with said.open("a") as file:
-            file.write(f"{time.strftime('%H:%M:%S')} {line}\n")
-
-    said.unlink(missing_ok=True)
-    stack = _fresh(place, home, report)
-    with _variables(settings_of(place) | provider.publish(place / "identity.jwks.json")):
+    stack = _fresh(place, home, reporting_to(said))
+    with environment(settings_of(place) | provider.publish(place / "identity.jwks.json")):
         try:
             stack.up()
             dsn = dsn_of(stack)
@@ -61,9 +52,7 @@ def erase(home: Path) -> None:
 def _fresh(place: Path, home: Path, report: Report) -> Stack:
     if place.exists():
         erase(home)
-    place.mkdir(parents=True)
-    for shared in SHARED:
-        (place / shared).symlink_to(home.absolute() / shared)
+    make_home(place, home)
     return Stack(place, report)
 
 
@@ -74,16 +63,3 @@ def settings_of(place: Path) -> dict[str, str]:
         "FRESHLINE_SOURCES": str(HERE / "sources"),
         "FRESHLINE_POLICIES": str(HERE / "policies"),
     }
-
-
-@contextmanager
-def _variables(given: Mapping[str, str]) -> Iterator[None]:
-    """The services of a stack read the environment: they must find this home and its contracts."""
-    before = dict(os.environ)
-    os.environ |= dict(given)
-    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # else it complains of each server that is started beside it
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)

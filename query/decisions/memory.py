@@ -29,9 +29,10 @@ class MemoryDecisions:
         with self._lock:
             return [entry for entry in self.entries if entry.sequence > after][:limit]
 
-    def read_back(self, before: int | None, limit: int) -> list[Entry]:
+    def read_back(self, tenant: str, before: int | None, limit: int) -> list[Entry]:
         with self._lock:
-            return [entry for entry in reversed(self.entries) if before is None or entry.sequence < before][:limit]
+            below = [entry for entry in reversed(self.entries) if before is None or entry.sequence < before]
+        return [entry for entry in below if entry.opened().tenant == tenant][:limit]
 
     def find(self, record_id: str | None = None, kind: Kind | None = None, limit: int = 1) -> list[Entry]:
         found: list[Entry] = []

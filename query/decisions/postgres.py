@@ -25,7 +25,8 @@ LIMIT_S = 3
 _LOCKS = crc32(b"freshline decisions") >> 1
 """Under which number PostgreSQL knows our advisory locks."""
 Connection = psycopg.Connection[tuple[Any, ...]]
-_TABLES = """
+_TENANT = "((envelope::jsonb) ->> 'tenant')"
+_TABLES = f"""
 CREATE TABLE IF NOT EXISTS freshline_log (
   sequence bigint PRIMARY KEY,
   envelope text NOT NULL,
@@ -35,6 +36,7 @@ CREATE TABLE IF NOT EXISTS freshline_log (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS freshline_log_id ON freshline_log (id);
 CREATE INDEX IF NOT EXISTS freshline_log_kind ON freshline_log (kind, sequence);
+CREATE INDEX IF NOT EXISTS freshline_log_tenant ON freshline_log ({_TENANT}, sequence);
 CREATE TABLE IF NOT EXISTS freshline_payloads (sequence bigint PRIMARY KEY, salt bytea NOT NULL, body text NOT NULL);
 CREATE TABLE IF NOT EXISTS freshline_shown (
   revocation_id text, sequence bigint, rows bigint NOT NULL, PRIMARY KEY (revocation_id, sequence)
@@ -82,9 +84,9 @@ class PostgresDecisions:
     def read(self, after: int, limit: int) -> list[Entry]:
         return self._entries("WHERE sequence > %s ORDER BY sequence LIMIT %s", (after, limit))
 
-    def read_back(self, before: int | None, limit: int) -> list[Entry]:
-        where, values = ("", ()) if before is None else ("WHERE sequence < %s ", (before,))
-        return self._entries(f"{where}ORDER BY sequence DESC LIMIT %s", (*values, limit))
+    def read_back(self, tenant: str, before: int | None, limit: int) -> list[Entry]:
+        below, values = ("", ()) if before is None else ("AND sequence < %s ", (before,))
+        return self._entries(f"WHERE {_TENANT} = %s {below}ORDER BY sequence DESC LIMIT %s", (tenant, *values, limit))
 
     def find(self, record_id: str | None = None, kind: Kind | None = None, limit: int = 1) -> list[Entry]:
         asked = [("id", record_id), ("kind", kind)]

@@ -28,7 +28,7 @@ from schemas.errors import FreshlineError, InvalidQuestion, RecordUnavailable, R
 
 log = logging.getLogger("freshline.query")
 MOST_LOOKED_AT = 4 * PAGE
-"""Entries of the log, of whomever, for one page of somebody's own records."""
+"""Entries of the log, of anybody of a tenant, for one page of somebody's own records."""
 
 
 class UnknownRecord(Refused):
@@ -128,13 +128,13 @@ class Recorder:
 
     def newest(self, asker: Asker, before: int | None, limit: int) -> tuple[list[str], int | None]:
         """Up to `limit` of the asker's own records as `own` gives them, newest first, from the one before `before` on;
-        and from where to go on, None at the end. Of the log, at most MOST_LOOKED_AT entries are looked at, so there may
-        be fewer.
+        and from where to go on, None at the end. At most MOST_LOOKED_AT entries of the asker's tenant are looked at, so
+        there may be fewer; of other tenants' none, so that nobody can count them.
         """
         given: list[str] = []
         for _ in range(MOST_LOOKED_AT // PAGE):
             with _troubles():
-                entries = self._store.read_back(before, PAGE)
+                entries = self._store.read_back(asker.principal.tenant, before, PAGE)
             for entry in entries:
                 before = entry.sequence
                 body = self._body(asker, entry, kinds=("answer", "decision"))

@@ -19,7 +19,8 @@ from schemas.errors import Misconfigured, Unavailable
 PART = "the decision store"
 WAIT_S = 2.0
 """For another process's turn to write."""
-_TABLES = """
+_TENANT = "json_extract(envelope, '$.tenant')"
+_TABLES = f"""
 CREATE TABLE IF NOT EXISTS log (
   sequence INTEGER PRIMARY KEY,
   envelope TEXT NOT NULL,
@@ -29,6 +30,7 @@ CREATE TABLE IF NOT EXISTS log (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS log_id ON log (id);
 CREATE INDEX IF NOT EXISTS log_kind ON log (kind, sequence);
+CREATE INDEX IF NOT EXISTS log_tenant ON log ({_TENANT}, sequence);
 CREATE TABLE IF NOT EXISTS payloads (sequence INTEGER PRIMARY KEY, salt BLOB NOT NULL, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS shown (
   revocation_id TEXT, sequence INTEGER, rows INTEGER NOT NULL, PRIMARY KEY (revocation_id, sequence)
@@ -77,9 +79,10 @@ class SqliteDecisions:
     def read(self, after: int, limit: int) -> list[Entry]:
         return self._entries("WHERE sequence > ? ORDER BY sequence LIMIT ?", (after, limit))
 
-    def read_back(self, before: int | None, limit: int) -> list[Entry]:
-        where = "" if before is None else "WHERE sequence < :before "
-        return self._entries(f"{where}ORDER BY sequence DESC LIMIT :limit", {"before": before, "limit": limit})
+    def read_back(self, tenant: str, before: int | None, limit: int) -> list[Entry]:
+        where = f"WHERE {_TENANT} = :tenant " + ("" if before is None else "AND sequence < :before ")
+        asked: dict[str, object] = {"tenant": tenant, "before": before, "limit": limit}
+        return self._entries(f"{where}ORDER BY sequence DESC LIMIT :limit", asked)
 
     def find(self, record_id: str | None = None, kind: Kind | None = None, limit: int = 1) -> list[Entry]:
         asked = {"id": record_id, "kind": kind}

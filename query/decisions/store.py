@@ -31,8 +31,8 @@ class DecisionStore(Protocol):
     def read(self, after: int, limit: int) -> list[Entry]:
         """Entries in rising sequence, from the first beyond `after`."""
 
-    def read_back(self, before: int | None, limit: int) -> list[Entry]:
-        """Entries in falling sequence, from the last below `before`; None: from the last there is."""
+    def read_back(self, tenant: str, before: int | None, limit: int) -> list[Entry]:
+        """A tenant's entries in falling sequence, from the last below `before`; None: from the last there is."""
 
     def find(self, record_id: str | None = None, kind: Kind | None = None, limit: int = 1) -> list[Entry]:
         """The newest entries with this id, of this kind, or of all; newest first."""

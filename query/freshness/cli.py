@@ -26,17 +26,17 @@ def lag(
     import orjson
 
     from connectors.load import load
-    from query.freshness.lag import lag as read
+    from query.freshness.lag import Lag
     from query.freshness.show import lag_view
 
     settings = Settings.load(os.environ)
-    contracts = load(settings.sources)
+    read = Lag(load(settings.sources), settings)
     if watch:
         with Live(console=out, auto_refresh=False) as live:
             while True:
-                live.update(lag_view(read(contracts, settings)), refresh=True)
+                live.update(lag_view(read()), refresh=True)
                 time.sleep(EVERY_S)
-    sources = read(contracts, settings)
+    sources = read()
     if as_json:
         sys.stdout.write(orjson.dumps([source.model_dump() for source in sources]).decode() + "\n")
     else:

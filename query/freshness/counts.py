@@ -1,5 +1,6 @@
 """What a source holds and what waits: rows, backlog, dead letters. Over all tenants, so for operators only."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,7 @@ from schemas.errors import NotAvailable, Unavailable
 from schemas.settings import Settings
 from schemas.topics import CHANGES
 
+log = logging.getLogger("freshline.query")
 REPLY_S = 1.0
 """For each question to Kafka."""
 NEW_S, OLD_S, PATIENCE_S = 1.0, 10.0, 0.5
@@ -124,12 +126,13 @@ class Latest:
         with self._lock:
             return self._known if self._at is not None and self._steady() - self._at < OLD_S else {}
 
-    def close(self) -> None:
-        """Drop what waits; what is being read ends by itself."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
     def _refresh(self) -> None:
-        asked_at, found = self._steady(), self._read()
+        asked_at = self._steady()
+        try:
+            found = self._read()
+        except Exception as error:  # they are for show: whatever it was, the next who asks may get them
+            log.warning("the counts of the sources could not be read: %s", type(error).__name__)
+            return
         with self._lock:
             self._known, self._at = found, asked_at
 

@@ -25,16 +25,23 @@ class SourceLag(SourceFreshness):
     dead_letters_by_reason: dict[str, int] = Field(default_factory=dict)
 
 
-def lag(contracts: Sequence[Contract], settings: Settings) -> list[SourceLag]:
-    """Each contract's source, in their order, as the stream job last told. Blocking; changes nothing.
+class Lag:
+    """Each contract's source, in their order, as the stream job last told; over the same connections each time.
 
-    Raises Unavailable("Kafka"); rows are None while the index is away.
+    Blocking; changes nothing.
     """
-    kafka = KafkaAdmin(settings.kafka, settings.request_timeout)
-    progress = last_progress(kafka, {contract.source for contract in contracts})
-    counts = reading_of(settings, contracts, _Rows(settings))()
-    told = told_by(contracts, progress, settings.permission_lag_limit, time.time_ns() // 1_000_000)
-    return [with_reasons(status, counts[status.source]) for status in told]
+
+    def __init__(self, contracts: Sequence[Contract], settings: Settings) -> None:
+        self._contracts, self._limit_s = contracts, settings.permission_lag_limit
+        self._kafka = KafkaAdmin(settings.kafka, settings.request_timeout)
+        self._counts = reading_of(settings, contracts, _Rows(settings))
+
+    def __call__(self) -> list[SourceLag]:
+        """Raises Unavailable("Kafka"); rows are None while the index is away."""
+        progress = last_progress(self._kafka, {contract.source for contract in self._contracts})
+        counts = self._counts()
+        told = told_by(self._contracts, progress, self._limit_s, time.time_ns() // 1_000_000)
+        return [with_reasons(status, counts[status.source]) for status in told]
 
 
 def told_by(
@@ -53,16 +60,17 @@ def with_reasons(status: SourceStatus, counts: Counts) -> SourceLag:
 
 
 class _Rows:
-    """Counts in the live generation of the index, looked up once."""
+    """Counts in the generation of the index that is live at that moment."""
 
     def __init__(self, settings: Settings) -> None:
         self._place = (settings.milvus_uri, read_secret(settings.milvus_token_file), settings.collection)
-        self._store: MilvusStore | None = None
+        self._generations = MilvusGenerations(*self._place)
+        self._live: tuple[int, MilvusStore] | None = None
 
     def __call__(self, source: str) -> int:
-        if self._store is None:
-            live = MilvusGenerations(*self._place).live()
-            if live is None:
-                raise IndexUnavailable()
-            self._store = MilvusStore(*self._place, generation=live.number)
-        return self._store.count(source)
+        number = self._generations.live_number()
+        if number is None:
+            raise IndexUnavailable()
+        if self._live is None or self._live[0] != number:
+            self._live = number, MilvusStore(*self._place, generation=number)
+        return self._live[1].count(source)

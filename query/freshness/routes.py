@@ -5,20 +5,17 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.security import HTTPBearer
 
 from query.asker import Asker
 from query.authorize import Grounds
 from query.capabilities.reach import reachable
 from query.clock import Clock
 from query.freshness.counts import Counts, with_counts
+from query.gateway.gate import SECURED, May
 from query.problems import documented
 from query.status import statuses
 from schemas.answer import SourceFreshness
 from schemas.errors import Forbidden
-
-May = Callable[[Request], Asker]
-"""Who asks, if it may. Raises Forbidden."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +31,7 @@ class Counting:
 
 def freshness_routes(grounds: Grounds, clock: Clock, may_watch: May, may_audit: May, counting: Counting) -> APIRouter:
     """The route. `may_watch`, `may_audit`: give the asker, if it may `freshness`, `audit`."""
-    router = APIRouter(dependencies=[Depends(HTTPBearer(auto_error=False))])
+    router = APIRouter(dependencies=SECURED, tags=["sources"])
 
     def counts_for(who: Asker, request: Request) -> Mapping[str, Counts]:
         if counting.latest is None or who.principal.tenant not in counting.tenants:

@@ -7,8 +7,6 @@ from typing import Self
 from query.gateway.limits import Rates
 from schemas.settings import Settings
 
-MAX_BODY_BYTES = 64 * 1024
-
 
 @dataclass(frozen=True, slots=True)
 class Manners:
@@ -17,7 +15,7 @@ class Manners:
 
     rates: Rates = field(default_factory=Rates)
     origins: tuple[str, ...] = ()
-    most_body_bytes: int = MAX_BODY_BYTES
+    most_body_bytes: int = 64 * 1024
     threads: int = 8
     waiting: int = 56
     hosts: tuple[str, ...] = ()

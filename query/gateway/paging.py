@@ -15,8 +15,8 @@ from schemas.answer import Question
 
 MOST_PAGES = 10
 KIND = "search"
-_FREE = frozenset({"cursor", "limit", "wait_seconds", "context"})
-"""What of a question may differ from page to page."""
+_FREE = frozenset({"cursor", "limit", "wait_seconds", "budget_tokens", "metadata", "context"})
+"""What of a question may differ from page to page: it moves no record in the order."""
 
 
 class SearchPages:

@@ -41,8 +41,8 @@ def _problems(as_of_ms: int, status: SourceStatus, known: Known) -> Iterator[str
         first_ms = max(since_ms, known.now_ms - round(retention * 1000))
         if as_of_ms < first_ms:
             yield f"is known since {first_ms} ({_written(first_ms)})"
-    if status.watermark_ms is None or as_of_ms > status.watermark_ms:
-        until = "nowhere yet" if status.watermark_ms is None else f"up to {status.watermark_ms}"
+    if status.watermark_ms is None or as_of_ms >= status.watermark_ms:
+        until = "nowhere yet" if status.watermark_ms is None else f"before {status.watermark_ms}"
         yield f"is searchable {until} (ask again later)"
 
 

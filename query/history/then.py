@@ -12,11 +12,9 @@ from dataclasses import replace
 from index.history import HistoryReader
 from index.store import EVERYTHING, ChunkReader, Found, Held, Row, Vector, Within
 from index.words import Weights
+from query.ranking.top import MOST_FETCHED
 from schemas.access import AccessFilter
 from schemas.errors import AsOfUnavailable
-
-MOST_FETCHED = 16_384
-"""Milvus returns no more rows than this in one search."""
 
 Fetch = Callable[[int], list[Found]]
 """So many of the best."""

@@ -9,7 +9,6 @@ import mcp_types as types
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from query.context.render import render
 from query.explain import Explanation
 from query.mcp import words
 from query.mcp.port import Api
@@ -89,10 +88,9 @@ async def _search(api: Api, arguments: Arguments) -> Given:
         raise InvalidQuestion(f"no argument of this tool: {', '.join(unknown)}")
     answer = await api.search(_read(Question, {**arguments, "context": True}))
     structured = answer.model_dump(mode="json", exclude=set(UNSAID))
-    context = answer.context if answer.context is not None else render(answer.hits)
     nothing = NO_ROOM if answer.tokens is not None and answer.tokens.left_out else NOTHING
     beside = {name: value for name, value in structured.items() if name != "hits"}
-    return Given(structured, (context or nothing, _text(beside)))
+    return Given(structured, (answer.context or nothing, _text(beside)))
 
 
 async def _check_freshness(api: Api, arguments: Arguments) -> Given:

@@ -25,6 +25,8 @@ class Rule:
 
 
 EVERY = Rule()
+TOLD = 20
+"""Duplicates of one record, at most."""
 
 
 @dataclass(slots=True)
@@ -50,8 +52,8 @@ class Picking:
         return after is None or (order(key) > order(after) and row.record_id != after[2])
 
     def duplicates(self, row: Row) -> list[str]:
-        """The records so far that say the same as one that was picked."""
-        return self._says.get(said(row), [])
+        """The first records that say the same as one that was picked, at most TOLD."""
+        return self._says.get(said(row), [])[:TOLD]
 
 
 def said(row: Row) -> bytes:

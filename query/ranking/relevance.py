@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from index.store import EVERYTHING, ChunkReader, Found, Vector, Within
-from index.words import Weights
+from index.store import ChunkReader, Found, Vector, Within
+from index.words import Weights, idf, question_words
 from query.ranking.decay import Decay
 from query.ranking.scored import Scored
 from schemas.access import AccessFilter
@@ -44,7 +44,8 @@ def keyword_relevance(bm25: float) -> float:
 
 @dataclass(slots=True)
 class Retrieval:
-    """The searches of one question within one filter; `searches` counts them. `within` narrows all of them.
+    """The searches of one question within one filter; `searches` counts them. What words weigh is counted within
+    `counted`, a part of that filter (all of it by default): there must be nothing in it that the asker may not know of.
 
     Raises KeywordsUnavailable where words are to be compared and the index has none, and FreshlineError for a row
     outside the filter.
@@ -55,7 +56,7 @@ class Retrieval:
     decay: Decay
     text: str
     vector: Vector
-    within: Within = EVERYTHING
+    counted: AccessFilter | None = None
     searches: int = 0
     _words: Weights | None = field(default=None, repr=False)
 
@@ -63,13 +64,13 @@ class Retrieval:
         return {"dense": self.dense, "keyword": self.keyword, "hybrid": self.hybrid}[relevance]
 
     def dense(self, limit: int, events_from: Mapping[str, int], /) -> Batch:
-        found = self._similar(limit, replace(self.within, events_from=events_from))
+        found = self._similar(limit, Within(events_from))
         scored = [self._scored(one, one.similarity, None) for one in found]
         complete = len(found) < limit
         return Batch(scored, _bound(0.0 if complete else found[-1].similarity), complete)
 
     def keyword(self, limit: int, events_from: Mapping[str, int], /) -> Batch:
-        found = self._matching(limit, replace(self.within, events_from=events_from))
+        found = self._matching(limit, Within(events_from))
         scored = [self._scored(one, None, one.similarity) for one in found]
         complete = len(found) < limit
         return Batch(scored, _bound(0.0 if complete else keyword_relevance(found[-1].similarity)), complete)
@@ -79,7 +80,7 @@ class Retrieval:
 
         A chunk that changed between these searches is left out, and nothing is said to be proven by this fetch.
         """
-        within = replace(self.within, events_from=events_from)
+        within = Within(events_from)
         similar, matching = self._similar(limit, within), self._matching(limit, within)
         all_similar, all_matching = len(similar) < limit, len(matching) < limit
         bound = DENSE_WEIGHT * (0.0 if all_similar else max(0.0, similar[-1].similarity))
@@ -118,11 +119,18 @@ class Retrieval:
             return []
         if self._words is None:
             self.searches += 1
-            self._words = self.store.weigh_words(self.text, self.access)
+            self._words = self._weighed()
         if not self._words:
             return []
         self.searches += 1
         return self._permitted(self.store.search_words(self._words, self.access, limit, within))
+
+    def _weighed(self) -> Weights:
+        """A word that is in nothing that is counted may be in the rest: it weighs as one that is in none."""
+        if self.counted is None or self.counted == self.access:
+            return self.store.weigh_words(self.text, self.access)
+        uncounted = dict.fromkeys(question_words(self.text), idf(0))
+        return uncounted | dict(self.store.weigh_words(self.text, self.counted))
 
     def _permitted(self, found: list[Found]) -> list[Found]:
         """A row that the filter should have kept out is a failure."""

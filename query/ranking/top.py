@@ -5,7 +5,7 @@ relevance s, an unseen chunk needs a freshness of S / s at least to win: it is n
 among those alone, and larger; and so on until nothing unseen can win.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from query.ranking.decay import Decay
@@ -35,11 +35,12 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The k best that `permits` allows and `rule` picks."""
+    """The k best that `permits` allows and `rule` picks. When `in_time` says no, no more is fetched."""
 
     k: int
     permits: Permits | None = None
     rule: Rule = EVERY
+    in_time: Callable[[], bool] = lambda: True
 
 
 def exact_top(fetch: Fetch, decay: Decay, sources: Iterable[str], wanted: Wanted, most: int = MOST_FETCHED) -> Ranked:
@@ -66,7 +67,7 @@ def exact_top(fetch: Fetch, decay: Decay, sources: Iterable[str], wanted: Wanted
             return Ranked(records, fetched, exact=True, ended=kth is None)
         cutoffs = decay.events_from(asked, least / batch.bound)
         narrowed = {s: max(at, events_from.get(s, at)) for s, at in (events_from | cutoffs).items()}
-        if limit == most and narrowed == events_from:
+        if (limit == most and narrowed == events_from) or not wanted.in_time():
             break
         limit, events_from, ruled_out = min(most, limit * GROWTH), narrowed, least
     return Ranked(records, fetched, exact=False)

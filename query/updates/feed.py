@@ -89,11 +89,19 @@ class Feed:
         with self._lock:
             kept = self._there()
             first, end = kept.first(partition), kept.end[partition]
-            if offset > end:
-                raise CursorExpired()
-            if offset >= first:
+            if first <= offset <= end:
                 return kept.after(partition, offset, most)
-        return self._older(partition, offset, first, most)
+        return self._older(partition, offset, first, most) if offset < first else self._ahead(partition, offset)
+
+    def _ahead(self, partition: int, offset: int) -> tuple[list[Placed], int]:
+        """Another process has read further than this one yet: nothing is there for now, unless Kafka's end is before."""
+        try:
+            end = self._offsets.end_offsets([UPDATES]).get((UPDATES, partition), 0)
+        except Unavailable:
+            raise UpdatesUnavailable() from None
+        if offset > end:
+            raise CursorExpired()
+        return [], offset
 
     def _older(self, partition: int, offset: int, end: int, most: int) -> tuple[list[Placed], int]:
         """From Kafka, where they are not in memory any more, or never were."""

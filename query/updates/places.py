@@ -51,7 +51,9 @@ class UpdateCursors:
         self._cursors = cursors
 
     def closed(self, places: Places, who: Principal, standing: Standing) -> str:
-        return self._cursors.seal(KIND, who, standing.model_dump(), [[*place] for place in sorted(places.items())])
+        # As wide as they ever get: the length of a cursor tells nothing either.
+        place = [[partition, f"{offset:019}"] for partition, offset in sorted(places.items())]
+        return self._cursors.seal(KIND, who, standing.model_dump(), place)
 
     def opened(self, cursor: str, who: Principal, standing: Standing) -> dict[int, int]:
         """Raises InvalidCursor for one that was not given to this asker for this question."""

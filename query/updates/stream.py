@@ -67,7 +67,7 @@ async def events(push: Push, client: Client, subscription: Subscription, slot: S
     yield f"retry: {RETRY_MS}\n\n".encode()
     try:
         with _woken(push, subscription, slot):
-            beat = 0.0
+            beat = word = 0.0
             while True:
                 now = time.monotonic()
                 if slot.is_ending or (ends is not None and now >= ends):
@@ -77,8 +77,10 @@ async def events(push: Push, client: Client, subscription: Subscription, slot: S
                     asker = await push.workers.run(client.verify)
                     event = await push.workers.run(subscription.next, asker, client.about())
                 except NotAvailable:
-                    yield b": waiting\n\n"
-                    await slot.news(_until(ends, now, PAUSE_S))
+                    if now >= word:  # not whenever it is woken: that would tell of updates, whoever may see them
+                        word = now + PAUSE_S
+                        yield b": waiting\n\n"
+                    await slot.news(_until(ends, now, max(0.0, word - time.monotonic())))
                     continue
                 if event is not None:
                     yield _hit(push, asker, subscription, event)
@@ -86,6 +88,8 @@ async def events(push: Push, client: Client, subscription: Subscription, slot: S
                 if now >= beat:
                     beat = now + HEARTBEAT_S
                     yield _heartbeat(push, asker, subscription)
+                if subscription.more:
+                    continue
                 await slot.news(_until(ends, now, max(0.0, beat - time.monotonic())))
     except Refused as refused:
         yield _said("closed", Closed(code=refused.code, detail=str(refused)))
@@ -129,8 +133,8 @@ def _woken(push: Push, subscription: Subscription, slot: Slot) -> ExitStack:
     """Meanwhile the slot is woken by updates, and by permissions that move while something waits for that."""
 
     def moved() -> None:
+        subscription.moved = True
         if subscription.waits:
-            subscription.moved = True
             slot.wake()
 
     stack = ExitStack()

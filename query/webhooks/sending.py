@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import httpcore
@@ -13,6 +14,9 @@ from schemas.errors import FreshlineError, InvalidQuestion
 
 LIMIT_S = 10.0
 """For all of it: resolving, connecting, sending, the first of the answer."""
+
+CONNECT_S = 3.0
+"""For an address, while there is another one to try."""
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 """A host's addresses."""
@@ -44,7 +48,11 @@ class Checked(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         addresses = await self._resolve(host, port)
         self._reach.require(addresses, self._scheme)
-        return await self._inner.connect_tcp(addresses[0], port, timeout, local_address, socket_options)
+        *others, last = addresses
+        for address in others:  # an address that no way leads to, of IPv6 perhaps, must not hide one that answers
+            with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
+                return await self._inner.connect_tcp(address, port, CONNECT_S, local_address, socket_options)
+        return await self._inner.connect_tcp(last, port, timeout, local_address, socket_options)
 
     async def connect_unix_socket(self, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
         raise NotDelivered("unreachable")

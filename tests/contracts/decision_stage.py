@@ -68,11 +68,11 @@ def record(made: Recorder, who: Asker | None = None, question: str = SECRET, tex
     return made.record_answer(who or asker(), Circumstances(START_MS, "support"), asked, facts, answer(*texts))
 
 
-def draft(number: int, rows: int = 0, chain: tuple[str, ...] = (), text: str = "") -> Draft:
+def draft(number: int, rows: int = 0, chain: tuple[str, ...] = (), text: str = "", tenant: str = "acme") -> Draft:
     """An answer's draft whose id is its number."""
     payload = Payload.of(Recorded(id=f"{number:032x}")) if not text else Payload(b"s" * 32, text)
     envelope = {"sequence": 0, "id": f"{number:032x}", "kind": "answer", "at_ms": START_MS + number}
-    more = {"tenant": "acme", "status": "answered", "chain": chain, "rows": rows, "payload_hash": payload.hash}
+    more = {"tenant": tenant, "status": "answered", "chain": chain, "rows": rows, "payload_hash": payload.hash}
     return Draft(Envelope.model_validate({**envelope, **more}), payload)
 
 

@@ -36,11 +36,17 @@ class DecisionStoreContract:
         assert last_sequence(store) == 3
 
     def test_reading_back_gives_the_newest_first_and_goes_on_below(self, store: DecisionStore) -> None:
-        assert store.read_back(None, 5) == []
+        assert store.read_back("acme", None, 5) == []
         store.append(making(*map(draft, range(5))))
-        assert [entry.sequence for entry in store.read_back(None, 2)] == [5, 4]
-        assert [entry.sequence for entry in store.read_back(4, 10)] == [3, 2, 1]
-        assert store.read_back(1, 10) == []
+        assert [entry.sequence for entry in store.read_back("acme", None, 2)] == [5, 4]
+        assert [entry.sequence for entry in store.read_back("acme", 4, 10)] == [3, 2, 1]
+        assert store.read_back("acme", 1, 10) == []
+
+    def test_reading_back_gives_what_is_of_a_tenant_and_passes_over_all_others(self, store: DecisionStore) -> None:
+        store.append(making(draft(0), draft(1, tenant="rival"), draft(2, tenant=""), draft(3)))
+        assert [entry.sequence for entry in store.read_back("acme", None, 2)] == [4, 1]
+        assert [entry.sequence for entry in store.read_back("rival", 4, 2)] == [2]
+        assert store.read_back("acme' OR 1=1 --", None, 2) == []
 
     def test_find_gives_the_newest_by_id_and_by_kind(self, store: DecisionStore) -> None:
         store.append(making(*map(draft, range(4))))

@@ -74,7 +74,6 @@ class HistoryContract:
             return sorted(hit.row.text for hit in hits)
 
         assert found(Within(events_from={source: 1})) == ["b", "c"]
-        assert found(Within(events_before={source: 1})) == ["a"]
         assert found(Within(among=frozenset({moved[1].row.chunk_id}))) == ["b"]
 
     def test_words_are_found_in_what_was_current_then(self, pair: Pair, source: str) -> None:

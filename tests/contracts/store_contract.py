@@ -313,7 +313,6 @@ class StoreContract:
         assert found(Within()) == ["1", "2", "3", "4", "_other1", "_other2", "_other3", "_other4"]
         assert found(Within(events_from={source: 3, other: 4})) == ["3", "4", "_other4"]
         assert found(Within(events_from={source: 3})) == ["3", "4", "_other1", "_other2", "_other3", "_other4"]
-        assert found(Within(events_from={other: 5}, events_before={source: 2})) == ["1"]
         assert found(Within(among=frozenset({f"{source}/s.t/2#0", f"{source}/s.t/9#0"}))) == ["2"]
         assert found(Within(among=frozenset())) == []
         assert found(Within(events_from={other: 9}, committed_by=version(source, "", 2, ["a"]).rows[0].commit_ms)) == [

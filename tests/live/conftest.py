@@ -12,6 +12,7 @@ from pytest_docker.plugin import DockerComposeExecutor
 
 import freshline
 from infra.demo.steps import settled
+from infra.local.apart import make_home
 from infra.local.provider import COMPOSE_FILE, DockerProvider, StackProvider, compose_command, docker_works
 from infra.local.stack import Stack
 from schemas.settings import Settings
@@ -43,9 +44,7 @@ def live_home(pytestconfig: pytest.Config) -> Path:
     home: Path = pytestconfig.getoption("--live-home", None) or LIVE
     Stack(home, report=print).erase()
     shutil.rmtree(home, ignore_errors=True)
-    home.mkdir(parents=True)
-    for shared in ("jars", "models"):
-        (home / shared).symlink_to(HOME / shared)
+    make_home(home, HOME)
     return home
 
 

@@ -1,6 +1,12 @@
-"""Push on the running product: nothing is lost while the API is down, and nothing reaches who was revoked meanwhile."""
+"""Push on the running product: nothing is lost while the API is down, nothing reaches who lost the right meanwhile."""
 
+import asyncio
+import signal
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, aclosing, contextmanager
+from functools import partial
 from typing import Any
 
 import httpx
@@ -10,9 +16,10 @@ from live_stage import new_ticket, within
 from standardwebhooks.webhooks import Webhook
 
 import freshline
-from bench.push.listen import receiving, streaming
+from bench.push.listen import Arrived, receiving, streaming
 from infra.local.stack import Stack
 from query.capabilities.revoked import revocation, revoke
+from query.client import AsyncClient, Client
 from query.tokens import load_public_keys, verify
 from schemas.settings import Settings
 
@@ -21,12 +28,27 @@ pytestmark = pytest.mark.live
 ASKED = {"query": "What is new?", "source": "helpdesk", "min_relevance": 0}
 QUESTION = {"query": "What is new?", "sources": ["helpdesk"], "min_relevance": 0}
 PATIENCE_S = 30.0
+Database = psycopg.Connection[Any]
 
 
-def say(company: psycopg.Connection[Any], ticket: int, *texts: str) -> None:
-    """The ticket says each of the texts, one after another; each a commit of its own."""
-    for text in texts:
-        company.execute("UPDATE helpdesk.tickets SET body = %s, updated_at = now() WHERE id = %s", [text, ticket])
+def say(company: Database, ticket: int, text: str) -> str:
+    company.execute("UPDATE helpdesk.tickets SET body = %s, updated_at = now() WHERE id = %s", [text, ticket])
+    return text
+
+
+def own(company: Database, owner: str | None, tickets: list[int]) -> None:
+    company.execute("UPDATE helpdesk.tickets SET owner_email = %s WHERE id = ANY(%s)", [owner, tickets])
+
+
+def join(company: Database, who: str) -> None:
+    company.execute(
+        "INSERT INTO helpdesk.members (team_id, user_email, tenant_id, full_name) VALUES (11, %s, 'acme', 'Somebody')",
+        [who],
+    )
+
+
+def leave(company: Database, who: str) -> None:
+    company.execute("DELETE FROM helpdesk.members WHERE team_id = 11 AND user_email = %s", [who])
 
 
 def revoke_token(settings: Settings, token: str) -> None:
@@ -43,41 +65,119 @@ def hooked(url: str, token: str, hook: str) -> dict[str, Any]:
     return made
 
 
-def test_over_a_restart_nothing_is_lost_and_a_token_revoked_meanwhile_gets_nothing(
-    settings: Settings, company: psycopg.Connection[Any]
+def hooks_of(url: str, token: str) -> set[str]:
+    reply = httpx.get(f"{url}/v1/webhooks", headers={"Authorization": f"Bearer {token}"}, timeout=20)
+    return {hook["id"] for hook in reply.raise_for_status().json()}
+
+
+def closed_by(arrived: Arrived) -> str | None:
+    """The code with which the server closed a stream, if it did."""
+    return dict(arrived.said).get("closed", {}).get("code")
+
+
+def until_told(text: str, *arrived: Arrived) -> None:
+    for one in arrived:
+        within(f"{text} arrives", partial(one.at, text), PATIENCE_S)
+
+
+Follow = Callable[[str, str, list[str], set[str]], None]
+
+
+@contextmanager
+def following(follow: Follow, url: str, token: str, wanted: set[str]) -> Iterator[list[str]]:
+    """What a client is told meanwhile, over however many connections; it ends when that is all that is wanted."""
+    told: list[str] = []
+    thread = threading.Thread(target=follow, args=(url, token, told, wanted), daemon=True)
+    thread.start()
+    yield told
+    thread.join(PATIENCE_S)
+
+
+def by_client(url: str, token: str, told: list[str], wanted: set[str]) -> None:
+    with Client(url, token) as api:
+        for news in api.updates("What is new?", sources=["helpdesk"], min_relevance=0, for_s=300):
+            told.append(news.pushed.hit.text)
+            if wanted and wanted <= {*told}:
+                return
+
+
+def by_async_client(url: str, token: str, told: list[str], wanted: set[str]) -> None:
+    async def follow() -> None:
+        async with AsyncClient(url, token) as api:
+            updates = api.updates("What is new?", sources=["helpdesk"], min_relevance=0, for_s=300)
+            async with aclosing(updates):
+                async for news in updates:
+                    told.append(news.pushed.hit.text)
+                    if wanted and wanted <= {*told}:
+                        return
+
+    asyncio.run(follow())
+
+
+def test_over_a_restart_nothing_is_lost_and_who_lost_the_right_meanwhile_gets_nothing(
+    settings: Settings, company: Database
 ) -> None:
-    url, stack = freshline.api_url(settings), Stack(settings.home, report=print)
-    good, bad = (freshline.token_for(settings, "alice", seconds=600) for _ in range(2))
+    """The right: a token (revoked), a membership (its row deleted), a record's label (its owner changed)."""
+    url, stack, name = freshline.api_url(settings), Stack(settings.home, report=print), time.time_ns()
+    member, owner = (f"{who}-{name}@acme.example" for who in ("member", "owner"))
+    tokens = {who: freshline.token_for(settings, "alice", seconds=600) for who in ("alice", "revoked")}
+    tokens |= {who: freshline.token_for(settings, who, "acme", seconds=600) for who in (member, owner)}
     tickets = [new_ticket(company, f"Restart {number}") for number in range(10)]
-    during = [f"While it was down {time.time_ns()}" for _ in tickets]
-    with receiving() as (to_good, by_good), receiving() as (to_bad, by_bad):
-        secret = hooked(url, good, to_good)["secret"]
-        hooked(url, bad, to_bad)
-        before = f"Before it went {time.time_ns()}"
-        with streaming(url, good, ASKED) as first, streaming(url, bad, ASKED) as second:
-            say(company, tickets[0], before)
-            for arrived in (first, second, by_good, by_bad):
-                within("the first update", lambda arrived=arrived: arrived.at(before), PATIENCE_S)  # type: ignore[misc]
-            stack.kill("api", sign=15)
-            within("streams end", lambda: ("closed" in dict(first.said)) or None, PATIENCE_S)
-            assert dict(first.said)["closed"]["code"] == "restarting"
-        for ticket, text in zip(tickets, during, strict=True):
-            say(company, ticket, text)
-        revoke_token(settings, bad)
+    join(company, member)
+    own(company, owner, tickets)
+    wanted = set[str]()
+    with ExitStack() as ends:
+        ends.callback(leave, company, member)
+        hooks = {who: ends.enter_context(receiving()) for who in tokens}
+        made = {who: hooked(url, token, hooks[who][0]) for who, token in tokens.items()}
+        told = [ends.enter_context(following(by, url, tokens["alice"], wanted)) for by in (by_client, by_async_client)]
+
+        def heard() -> bool | None:
+            say(company, tickets[0], f"Is anybody there? {time.time_ns()}")
+            return all(told) or None
+
+        within("the clients follow", heard, PATIENCE_S)
+        last_ids = until_it_goes(url, stack, tokens, lambda: say(company, tickets[0], f"Before it went {name}"), hooks)
+        during = [say(company, ticket, f"While it was down {name} {ticket}") for ticket in tickets]
+        revoke_token(settings, tokens["revoked"])
+        leave(company, member)
+        own(company, None, tickets)
         stack.up_services()
-        with streaming(url, good, ASKED, first.last_id) as again, streaming(url, bad, ASKED, second.last_id) as refused:
-            for text in during:
-                within(f"the stream has {text}", lambda text=text: again.at(text), PATIENCE_S)  # type: ignore[misc]
-                within(f"the webhook has {text}", lambda text=text: by_good.at(text), PATIENCE_S)  # type: ignore[misc]
-        assert not {*during} & {*by_bad.texts(), *refused.texts()}
-        assert [code for _, code in refused.said] == [{"code": "HTTPStatusError"}]
-        for headers, body in zip(by_good.headers, by_good.bodies, strict=True):
-            Webhook(secret).verify(body, headers)
+        streams = {
+            who: ends.enter_context(streaming(url, token, ASKED, last_ids[who])) for who, token in tokens.items()
+        }
+        for text in during:
+            until_told(text, streams["alice"], hooks["alice"][1])
+        for who in (member, owner):  # they still see what is their own, and are told of it, but of nothing before it
+            mine = new_ticket(company, "One's own")
+            own(company, who, [mine])
+            until_told(say(company, mine, f"For {who} {name}"), streams[who], hooks[who][1])
+        for who in ("revoked", member, owner):
+            assert not {*during} & {*streams[who].texts(), *hooks[who][1].texts()}, who
+        assert [code for _, code in streams["revoked"].said] == [{"code": "HTTPStatusError"}]
+        assert {made["alice"]["id"], made["revoked"]["id"]} & hooks_of(url, tokens["alice"]) == {made["alice"]["id"]}
+        wanted |= {*during, f"All is said {name}"}
+        say(company, tickets[0], f"All is said {name}")
+    assert [wanted - {*texts} for texts in told] == [set(), set()]
+    for headers, body in zip(hooks["alice"][1].headers, hooks["alice"][1].bodies, strict=True):
+        Webhook(made["alice"]["secret"]).verify(body, headers)
 
 
-def test_a_stream_is_told_in_words_that_its_token_was_revoked(
-    settings: Settings, company: psycopg.Connection[Any]
-) -> None:
+def until_it_goes(
+    url: str, stack: Stack, tokens: dict[str, str], begin: Callable[[], str], hooks: dict[str, tuple[str, Arrived]]
+) -> dict[str, str]:
+    """All of them are told of something, then the API stops; where each stream ended."""
+    with ExitStack() as ends:
+        streams = {who: ends.enter_context(streaming(url, token, ASKED)) for who, token in tokens.items()}
+        until_told(begin(), *streams.values(), *(arrived for _, arrived in hooks.values()))
+        stack.kill("api", sign=signal.SIGTERM)
+        for arrived in streams.values():
+            within("the stream ends", partial(closed_by, arrived), PATIENCE_S)
+            assert closed_by(arrived) == "restarting"
+        return {who: arrived.last_id for who, arrived in streams.items()}
+
+
+def test_a_stream_is_told_in_words_that_its_token_was_revoked(settings: Settings, company: Database) -> None:
     token = freshline.token_for(settings, "alice", seconds=600)
     ticket = new_ticket(company, "Revoked")
     with streaming(freshline.api_url(settings), token, ASKED) as arrived:
@@ -85,7 +185,7 @@ def test_a_stream_is_told_in_words_that_its_token_was_revoked(
 
         def closed() -> str | None:
             say(company, ticket, f"It goes on {time.time_ns()}")
-            return dict(arrived.said).get("closed", {}).get("code")
+            return closed_by(arrived)
 
         assert within("the stream ends", closed, PATIENCE_S) == "unauthenticated"
         told = len(arrived.pushed)

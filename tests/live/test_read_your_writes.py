@@ -173,11 +173,9 @@ def test_a_question_after_a_write_never_misses_it(settings: Settings, asks: Asks
     assert len(outcome.waits) == count
 
 
-def test_a_place_that_the_log_has_not_reached_is_refused_in_time(asks: Asks) -> None:
-    began = time.monotonic()
+def test_a_place_that_the_log_has_not_reached_is_refused(asks: Asks) -> None:
     with pytest.raises(NotYetSearchable, match="helpdesk"):
         asks(Question(query="crates", after={"helpdesk": "FFFFFFFF/0"}, wait_seconds=0.5))
-    assert time.monotonic() - began < 10
 
 
 def test_what_must_not_be_stale_is_never_older_than_allowed_while_the_worker_stands_still(

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from client_stage import a_hit
 
 from bench.milvus import server
 from bench.retrieval.labelled import texts
@@ -12,7 +13,6 @@ from index.models.files import TOKENIZER, prepared_folder
 from index.models.load import load_embedder
 from query.context.fit import pack
 from query.context.tokenizer import EmbedderTokenizer, FileTokenizer
-from schemas.answer import Hit
 
 pytestmark = pytest.mark.live
 
@@ -25,7 +25,7 @@ def embedder(live_home: Path) -> Embedder:
 def test_real_texts_are_packed_into_every_budget_and_both_ways_to_count_agree(
     embedder: Embedder, live_home: Path
 ) -> None:
-    hits = [hit(number, one.title, one.text) for number, one in enumerate(texts()[:40], 1)]
+    hits = [a_hit(one.name, title=one.title, text=one.text) for one in texts()[:40]]
     own, file = EmbedderTokenizer(embedder), FileTokenizer(prepared_folder(live_home) / TOKENIZER)
     for budget in (1, 150, 600, 2_400, 1_000_000):
         packed = pack(hits, budget, own)
@@ -40,26 +40,3 @@ def test_hybrid_finds_at_least_as_well_as_meaning_and_words_alone(embedder: Embe
         found = summary(*measure(uri, token, embedder, print))
     for half in ("all", "held out"):
         assert found[half]["hybrid"] >= max(found[half]["dense"], found[half]["bm25"])
-
-
-def hit(number: int, title: str, text: str) -> Hit:
-    return Hit(
-        record_id=f"labelled/labelled.texts/{number}",
-        source="labelled",
-        table="labelled.texts",
-        key={"id": number},
-        title=title,
-        text=text,
-        url=f"https://texts.example/{number}",
-        metadata={},
-        score=1.0,
-        relevance=1.0,
-        similarity=1.0,
-        freshness=1.0,
-        commit_ms=1_800_000_000_000,
-        event_ms=1_800_000_000_000,
-        age_ms=0,
-        position=f"{number:016x}",
-        chunk=0,
-        why=[],
-    )

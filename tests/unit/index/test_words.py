@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.words import COUNTED, NO_WORDS, idf, occurrences, question_words, score, weighed, words
+from index.words import COUNTED, MOST_ASKED, NO_WORDS, idf, occurrences, question_words, score, weighed, words
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,9 @@ def test_any_text_has_usable_words(text: str) -> None:
     assert held
     assert all(0 <= word < 2**32 - 1 and weight > 0 for word, weight in held.items())
     assert 0 not in question_words(text)
+
+
+def test_of_a_long_question_the_first_words_count_and_no_more() -> None:
+    asked = [f"w{number}x" for number in range(2 * MOST_ASKED)]
+    assert question_words(" ".join(asked)) == question_words(" ".join([*asked[:MOST_ASKED], asked[0]]))
+    assert len(question_words(" ".join(asked))) == MOST_ASKED

@@ -7,6 +7,8 @@ import pytest
 from index.history import Superseded
 from index.memory_history import MemoryHistory
 from query.decisions.memory import MemoryDecisions
+from query.policies.gate import PolicyGate
+from query.policies.vocabulary import Vocabulary
 from query.principal import Principal
 from query.search import Live
 from schemas.answer import Answer, Question
@@ -39,13 +41,13 @@ class Stage:
         company.beat("helpdesk", "wiki")
         company.view.caught_up(company.now.steady)
 
-    def supersede(self, text: str, label: Label) -> None:
+    def supersede(self, text: str, label: Label, **changed: Any) -> None:
         """As the stream job does."""
         (held,) = self.company.store.records["helpdesk/tickets/1"]
         self.history.keep([Superseded(held, self.company.now.wall_ms)])
         self.company.view.define(LabelDefinition.of(label))
         self.history.relabel({held.record_id: label.id})
-        self.company.put("helpdesk/tickets/1", text, label)
+        self.company.put("helpdesk/tickets/1", text, label, **changed)
 
     def ask(self, who: Principal, as_of_ms: int | None, **more: Any) -> Answer:
         asked = {"sources": ["helpdesk"], **more}
@@ -105,3 +107,21 @@ def test_a_time_before_the_history_began_is_refused_naming_it(stage: Stage, alic
 def test_where_no_history_is_at_hand_the_past_is_refused(company: Any, alice: Principal) -> None:
     with pytest.raises(AsOfUnavailable):
         company.answer(alice, Question(query="printer", as_of_ms=company.now.wall_ms))
+
+
+@pytest.mark.parametrize("relevance", ["dense", "keyword", "hybrid"])
+def test_a_record_that_a_policy_denies_now_has_no_past_either(
+    stage: Stage, alice: Principal, tmp_path: Any, relevance: str
+) -> None:
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    (folder / "base.cedar").write_text(
+        "permit (principal, action, resource);\n"
+        "forbid (principal, action, resource is Record) when { resource.metadata has status && "
+        'resource.metadata.status == "closed" };'
+    )
+    stage.company.policies = PolicyGate(folder, Vocabulary(metadata=frozenset({"status"})))
+    assert [hit.text for hit in stage.ask(alice, stage.then, relevance=relevance).hits] == ["printer on fire"]
+    stage.supersede("printer is under investigation", OWN, metadata='{"status": "closed"}')
+    assert stage.ask(alice, None, relevance=relevance).hits == []
+    assert stage.ask(alice, stage.then, relevance=relevance).hits == []

@@ -100,8 +100,12 @@ class Attacked:
         return create_app(Deps(self.company.parts(**changed), self.identity, 5.0))
 
     def client(self, bearer: str | None = None, **changed: Any) -> httpx.AsyncClient:
+        return self.client_of(self.app(**changed), bearer)
+
+    def client_of(self, app: Any, bearer: str | None = None) -> httpx.AsyncClient:
+        """Of several clients of one application."""
         headers = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
-        transport = httpx.ASGITransport(self.app(**changed), client=("192.0.2.7", 4711))
+        transport = httpx.ASGITransport(app, client=("192.0.2.7", 4711))
         self.clients.append(httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers))
         return self.clients[-1]
 

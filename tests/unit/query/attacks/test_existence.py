@@ -14,6 +14,7 @@ import pytest
 from source_reader_contract import ALICE, BOB, SOURCE, contract_of
 
 from query.decisions.memory import MemoryDecisions
+from query.decisions.recorder import MOST_LOOKED_AT
 from query.policies.gate import PolicyGate
 from query.policies.vocabulary import Vocabulary
 from query.principal import Principal
@@ -159,6 +160,20 @@ async def test_others_decision_records_cost_and_look_as_if_they_were_not_there(a
         replies.append((read, (status, headers, json.loads(json.dumps(body).replace(name, "…")), work)))
     assert replies[0] == replies[1]
     assert (replies[0][0][0], replies[0][1][0]) == (404, 422)
+
+
+async def test_pages_of_own_records_do_not_tell_how_much_other_tenants_ask(attacked: Any, mallory: Principal) -> None:
+    theirs, mine = attacked.client(attacked.capability(mallory)), attacked.client(attacked.capability(ASKER))
+    await mine.post("/v1/search", json={"query": QUERY})
+    before = await attacked.work_of(mine, "GET", "/v1/decisions")
+    (entry,) = attacked.company.decisions.entries
+    await theirs.post("/v1/search", json={"query": QUERY})
+    (_, of_theirs) = attacked.company.decisions.entries
+    for number in range(3, MOST_LOOKED_AT + 4):
+        attacked.company.decisions.entries.append(replace(of_theirs, sequence=number))
+    assert await attacked.work_of(mine, "GET", "/v1/decisions") == before
+    assert [record["id"] for record in before[2]["records"]] == [entry.opened().id]
+    assert before[2]["next_cursor"] is None
 
 
 async def test_the_same_name_in_another_tenant_reaches_nothing_by_any_id(attacked: Any, mallory: Principal) -> None:

@@ -8,7 +8,8 @@ import pytest
 from client_stage import STATUS, Api, a_hit, an_answer, json_of
 
 from query.client import AsyncClient, Client
-from query.problems import TimedOut, problem_response
+from query.gateway.refusals import TimedOut
+from query.problems import problem_response
 from query.workers import Busy
 from schemas.answer import Question
 from schemas.decision import Recorded

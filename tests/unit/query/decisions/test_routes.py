@@ -14,6 +14,7 @@ from query.decisions.recorder import Recorder
 from query.decisions.routes import decision_routes
 from query.gateway.cursor import Cursors
 from query.problems import handle_problems
+from query.workers import Workers
 from schemas.errors import Unauthenticated
 
 Client = httpx.AsyncClient
@@ -28,6 +29,7 @@ def made() -> Recorder:
 async def client(made: Recorder) -> AsyncIterator[Callable[[Asker], Client]]:
     """A client for an asker whose mandate allows to decide, and to read unless she is Mallory."""
     clients: list[Client] = []
+    workers = Workers()
 
     def connect(who: Asker) -> Client:
         def may_read() -> Asker:
@@ -37,13 +39,14 @@ async def client(made: Recorder) -> AsyncIterator[Callable[[Asker], Client]]:
 
         app = FastAPI()
         handle_problems(app)
-        app.include_router(decision_routes(made, lambda: who, may_read, Cursors(made.secret("cursors"))))
+        app.include_router(decision_routes(made, lambda: who, may_read, Cursors(made.secret("cursors")), workers))
         clients.append(Client(transport=httpx.ASGITransport(app), base_url="http://api"))
         return clients[-1]
 
     yield connect
     for one in clients:
         await one.aclose()
+    workers.close()
 
 
 def decision(*answers: str, **more: Any) -> dict[str, Any]:

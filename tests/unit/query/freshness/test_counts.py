@@ -97,7 +97,6 @@ def test_counts_are_read_once_in_a_while() -> None:
     assert latest(5)["wiki"].rows == latest(5)["wiki"].rows == 1
     steady.now += NEW_S
     assert latest(5)["wiki"].rows == 2
-    latest.close()
 
 
 def test_who_asks_while_a_reading_hangs_gets_the_last_one_and_nothing_once_it_is_old() -> None:
@@ -115,10 +114,9 @@ def test_who_asks_while_a_reading_hangs_gets_the_last_one_and_nothing_once_it_is
     steady.now += OLD_S
     assert latest(0) == {}
     go_on.set()
-    latest.close()
 
 
-def test_a_reading_that_fails_is_tried_again() -> None:
+def test_a_reading_that_fails_is_told_in_the_log_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
     answers = iter([KeyError("broken"), {"wiki": Counts(1)}])
 
     def read() -> dict[str, Counts]:
@@ -129,5 +127,5 @@ def test_a_reading_that_fails_is_tried_again() -> None:
 
     latest = Latest(read, Steady())
     assert latest(5) == {}
+    assert "could not be read: KeyError" in caplog.text
     assert latest(5)["wiki"].rows == 1
-    latest.close()

@@ -1,12 +1,15 @@
 """The API over the company in memory, as one asker meets it."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from update_stage import ListLog
 
 from index.store import Version
 from query.api import Deps, create_app
@@ -15,6 +18,16 @@ from query.gateway.cursor import Cursors
 from query.gateway.manners import Manners
 from query.gateway.paging import SearchPages
 from query.principal import Principal
+from query.search import Parts
+from query.updates.places import UpdateCursors
+from query.updates.stream import Push
+from query.updates.streams import Streams
+from query.webhooks.addresses import Reach
+from query.webhooks.database import SqliteDatabase
+from query.webhooks.routes import Hooks
+from query.webhooks.signing import Secrets
+from query.webhooks.store import WebhookStore
+from query.workers import Workers
 from schemas.errors import Unauthenticated
 from schemas.label import Label, LabelDefinition
 
@@ -23,11 +36,20 @@ BOB = Principal("bob@acme.example", "acme")
 OWN = Label(tenant="acme", readers=("user:alice@acme.example",))
 
 
+class QuietFeed(ListLog):
+    """Updates that nobody is told of."""
+
+    def waking(self, _: Any) -> Any:
+        return nullcontext()
+
+
 @dataclass
 class Served:
-    """`askers`: token -> who asks with it."""
+    """`askers`: token -> who asks with it. `database`: of webhooks. `workers`: of update streams."""
 
     company: Any
+    database: SqliteDatabase
+    workers: Workers
     askers: dict[str, Asker] = field(
         default_factory=lambda: {"alice": Asker(ALICE), "bob": Asker(BOB), "rival": Asker(Principal("eve", "rival"))}
     )
@@ -45,7 +67,16 @@ class Served:
         parts = self.company.parts(**changed)
         pages = SearchPages(Cursors(parts.recorder.secret("cursors")))
         parts = self.company.parts(recorder=parts.recorder, pages=pages, **changed)
-        return create_app(Deps(parts, self.verify, timeout_s, manners or Manners()))
+        return create_app(
+            Deps(parts, self.verify, timeout_s, manners or Manners(), push=self._push(parts), hooks=self._hooks(parts))
+        )
+
+    def _push(self, parts: Parts) -> Push:
+        cursors = UpdateCursors(Cursors(parts.recorder.secret("updates")))
+        return Push(parts, QuietFeed(), cursors, Streams(), self.workers)  # type: ignore[arg-type]
+
+    def _hooks(self, parts: Parts) -> Hooks:
+        return Hooks(parts, WebhookStore(self.database), Secrets(b"k" * 32), Reach())
 
     def client(self, bearer: str = "alice", app: FastAPI | None = None, address: str = "192.0.2.7") -> Any:
         headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
@@ -59,11 +90,13 @@ class Served:
 
 
 @pytest.fixture
-async def served(company: Any) -> AsyncIterator[Served]:
-    stage = Served(company)
+async def served(company: Any, tmp_path: Path) -> AsyncIterator[Served]:
+    stage = Served(company, SqliteDatabase(tmp_path / "webhooks.db"), Workers(threads=2, waiting=8))
     yield stage
     for each in stage.clients:
         await each.aclose()
+    stage.workers.close()
+    stage.database.close()
 
 
 @pytest.fixture

@@ -39,6 +39,7 @@ BY_WHAT_THERE_IS = {
     "GET /v1/sources": "a cursor must be one that was given",
     "GET /v1/decisions": "a cursor must be one that was given",
     "POST /v1/decisions": "answers must be the asker's own",
+    "POST /v1/webhooks": "sources must be known ones, and the URL lead to a public place",
 }
 """Operations that refuse what the schema allows, by what cannot be written into a schema, and why."""
 
@@ -48,7 +49,6 @@ def api(served, company, put: Callable[..., None]) -> Any:
     """Its index is in memory, its door, its routes and its limits are real."""
     put("helpdesk/tickets/1", "printer on fire", "and the room, too")
     put(ID, "an account", label=Label(tenant="acme", readers=("user:alice@acme.example",)), source="helpdesk")
-    company.store.records[ID] = tuple(company.store.records[ID])
     app = served.app(Manners(Rates(agent="100000/second", tenant="100000/second", bad_tokens="100000/second")))
     return schemathesis.openapi.from_asgi("/openapi.json", app, config=CONFIG)
 
@@ -82,7 +82,7 @@ def violations(operation: Any, mode: Any) -> tuple[set[int], list[str]]:
 @pytest.mark.parametrize("mode", list(schemathesis.GenerationMode), ids=lambda mode: mode.value)
 def test_whatever_is_sent_every_reply_is_as_the_document_says(api: Any, mode: Any) -> None:
     found = every(api)
-    assert len(found) >= 9
+    assert len(found) >= 14
     for operation in found:
         takes_nothing = not (operation.path_parameters or operation.query or operation.body)
         if takes_nothing and mode is schemathesis.GenerationMode.NEGATIVE:
@@ -123,6 +123,25 @@ def test_what_was_recorded_is_read_back_as_the_document_says(api: Any) -> None:
     assert [record["id"] for record in listed] == [decided, answer]
     for made in (decided, answer):
         assert done("GET", "/v1/decisions/{record_id}", path_parameters={"record_id": made})["id"] == made
+
+
+def test_a_webhook_is_made_listed_and_ended_as_the_document_says(served, api: Any) -> None:
+    bearer = {"Authorization": f"Bearer {served.narrowed('agent', expires_ms=2_000_000_000_000)}"}
+
+    def done(method: str, path: str, **sent: Any) -> Any:
+        case = api[path][method].Case(**sent)
+        reply = case.call(headers=bearer)
+        case.validate_response(reply, headers=bearer)
+        return reply.json() if reply.content else reply.status_code
+
+    new = {"url": "https://hooks.example.com/", "question": {"query": "printer"}}
+    made = done("POST", "/v1/webhooks", body=new, media_type="application/json")["id"]
+    named = {"path_parameters": {"webhook": made}}
+    assert [one["id"] for one in done("GET", "/v1/webhooks")] == [made]
+    assert done("GET", "/v1/webhooks/{webhook}/deliveries", **named) == []
+    assert done("POST", "/v1/webhooks/{webhook}/redeliver", **named) == {"count": 0}
+    assert done("DELETE", "/v1/webhooks/{webhook}", **named) == 204
+    assert done("GET", "/v1/webhooks") == []
 
 
 def test_a_server_that_fails_is_noticed(served, company, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,6 +105,16 @@ async def test_a_cursor_does_not_go_on_with_another_question(served, put: Put, c
     assert (reply.status_code, reply.json()["code"]) == (422, "invalid_cursor")
 
 
+async def test_a_page_may_be_asked_for_again_with_more_room_for_what_did_not_fit(served, put: Put) -> None:
+    put("helpdesk/tickets/1", "printer")
+    put("helpdesk/tickets/2", "printer of the hall " * 20)
+    client = served.client()
+    cursor = (await client.post("/v1/search", json={"query": "printer", "limit": 1})).json()["next_cursor"]
+    asked = {"query": "printer", "limit": 1, "cursor": cursor}
+    found = [(await client.post("/v1/search", json=asked | {"budget_tokens": room})).json() for room in (10, 10_000)]
+    assert [(len(page["hits"]), page["tokens"]["left_out"]) for page in found] == [(0, 1), (1, 0)]
+
+
 async def test_somebody_elses_cursor_is_refused_like_no_cursor_at_all(served, put: Put) -> None:
     for number in range(3):
         put(f"helpdesk/tickets/{number}", f"printer {number}")

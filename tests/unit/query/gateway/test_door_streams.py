@@ -6,11 +6,12 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from query.asker import Asker
-from query.door import MAX_BODY_BYTES, Door, Keeper, streams
+from query.door import Door, Keeper, streams
 from query.gateway.limits import RateLimits
 from query.principal import Principal
 
 SHORT_S = 0.05
+MOST_BYTES = 100
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -24,7 +25,7 @@ async def through(app: App, path: str, received: list[Message]) -> list[Message]
     async def send(message: Message) -> None:
         sent.append(message)
 
-    keeper = Keeper(lambda _: Asker(Principal("alice", "acme")), RateLimits(), SHORT_S)
+    keeper = Keeper(lambda _: Asker(Principal("alice", "acme")), RateLimits(), SHORT_S, MOST_BYTES)
     scope: dict[str, Any] = {
         "type": "http",
         "method": "GET",
@@ -82,7 +83,7 @@ async def test_who_goes_away_is_noticed_by_the_application() -> None:
 
 
 async def test_a_streaming_path_takes_no_larger_body_than_others() -> None:
-    chunk: Message = {"type": "http.request", "body": b"x" * MAX_BODY_BYTES, "more_body": True}
+    chunk: Message = {"type": "http.request", "body": b"x" * MOST_BYTES, "more_body": True}
     sent = await through(slow_after(began=True), "/mcp", [dict(chunk), dict(chunk)])
     assert sent[0]["status"] == 413
 

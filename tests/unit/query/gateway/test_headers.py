@@ -19,6 +19,9 @@ PREFLIGHT = {
     [
         ("GET", "/v1/sources", "alice", 200),
         ("GET", "/v1/sources", "nobody", 401),
+        ("GET", "/v1/updates?query=x&for_seconds=1", "alice", 200),
+        ("GET", "/v1/updates", "alice", 422),
+        ("GET", "/v1/webhooks", "alice", 200),
         ("GET", "/v1/nothing", "alice", 404),
         ("DELETE", "/v1/search", "alice", 405),
         ("POST", "/v1/search", "alice", 422),

@@ -61,8 +61,7 @@ async def test_many_at_once_ask_the_index_once(readiness: Readiness, index: Inde
     assert index.asked == 1
 
 
-async def test_while_all_workers_are_busy_readiness_is_told(served) -> None:
-    """Who asks for it takes no place, and needs none."""
+async def test_more_may_ask_at_once_than_there_are_places_for_questions(served) -> None:
     client = served.client("", app=served.app(Manners(threads=2, waiting=0)))
     replies = await asyncio.gather(*(client.get("/readyz") for _ in range(20)))
     assert {reply.status_code for reply in replies} == {200}

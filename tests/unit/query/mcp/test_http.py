@@ -146,11 +146,13 @@ async def test_an_answer_that_takes_too_long_is_an_error_of_the_tool(serve: Serv
 async def test_who_is_revoked_between_two_calls_gets_nothing_by_the_second(
     connect, revoked: set[str], alice: Principal
 ) -> None:
+    given = []
     with pytest.RaisesGroup(MCPError, flatten_subgroups=True, allow_unwrapped=True):
         async with connect(alice) as client:
-            await search(client)
+            given.append(await search(client))
             revoked.add(alice.subject)
-            await search(client)
+            given.append(await search(client))
+    assert [len(one["hits"]) for one in given] == [1]
 
 
 @pytest.mark.parametrize("token", [None, "", "Bearer", "Bearer a.b.c", "Basic YWxpY2U6eA=="])

@@ -1,7 +1,7 @@
 from ranking_stage import row
 
 from index.store import Row
-from query.ranking.pick import EVERY, Rule, said
+from query.ranking.pick import EVERY, TOLD, Rule, said
 
 KEY = (0.5, 1, "r", 0)
 
@@ -21,6 +21,13 @@ def test_of_records_that_say_the_same_the_first_is_shown_and_names_the_others() 
     picking = EVERY.begin()
     assert [picking.picks(one, KEY) for one in rows] == [True, False, True]
     assert (picking.duplicates(rows[0]), picking.duplicates(rows[2])) == (["b"], [])
+
+
+def test_of_very_many_records_that_say_the_same_only_so_many_are_named() -> None:
+    rows = [row(f"r{n:03}", title="same", text="said") for n in range(100)]
+    picking = EVERY.begin()
+    assert [one.record_id for one in rows if picking.picks(one, KEY)] == ["r000"]
+    assert picking.duplicates(rows[0]) == [f"r{n:03}" for n in range(1, 1 + TOLD)]
 
 
 def test_a_title_that_runs_into_the_text_is_not_the_same() -> None:

@@ -85,6 +85,13 @@ def test_beyond_what_one_search_returns_it_is_said_that_the_proof_is_missing() -
     assert (shelf.asked[:2], ranked.exact, ranked.ended) == ([64, 200], False, False)
 
 
+def test_when_time_is_up_no_more_is_fetched_and_it_is_said_that_the_proof_is_missing() -> None:
+    old = [found(f"old/{n}", 0.9, age_s=30 * DAY_S) for n in range(1000)]
+    shelf, late = Shelf([*old, found("fresh", 0.5)]), iter([True, False])
+    ranked = exact_top(shelf.fetch, DECAY, ["helpdesk"], Wanted(1, in_time=lambda: next(late)))
+    assert (shelf.asked, ranked.exact, ranked.ended, len(ranked.records)) == ([64, 256], False, False, 1)
+
+
 def test_nothing_to_see_is_an_exact_answer() -> None:
     ranked = Shelf([]).top(5)
     assert (ranked.records, ranked.fetched, ranked.exact, ranked.ended) == ([], 0, True, True)

@@ -17,10 +17,13 @@ class Network(httpcore.AnyIOBackend):
     """Answers with `reply` to whoever connects, and remembers to where."""
 
     connected: list[str]
+    away: Sequence[str] = ()
     reply: bytes = OK
 
     async def connect_tcp(self, host: str, port: int, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
         self.connected.append(f"{host}:{port}")
+        if host in self.away:
+            raise httpcore.ConnectError()
         self.stream = Stream([self.reply])
         return self.stream
 
@@ -85,6 +88,14 @@ async def test_a_name_that_leads_inside_is_unreachable_and_nothing_is_connected(
 async def test_a_name_that_changes_after_it_was_checked_changes_nothing(network: Network) -> None:
     await post(names(["8.8.8.8"], ["127.0.0.1"]))
     assert network.connected == ["8.8.8.8:443"]
+
+
+async def test_of_several_addresses_the_first_that_answers_is_taken(network: Network) -> None:
+    network.away = ("2606:4700::1", "8.8.8.8")
+    await post(names(["2606:4700::1", "9.9.9.9", "8.8.8.8"]))
+    assert network.connected == ["2606:4700::1:443", "9.9.9.9:443"]
+    with pytest.raises(NotDelivered, match="unreachable"):
+        await post(names(["8.8.8.8", "2606:4700::1"]))
 
 
 async def test_by_http_only_allowed_networks_are_connected(network: Network) -> None:
