@@ -1,7 +1,8 @@
 """How far each source is, for operators: read from Kafka and the index themselves, without the API."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from pydantic import Field
 
@@ -38,10 +39,27 @@ class Lag:
 
     def __call__(self) -> list[SourceLag]:
         """Raises Unavailable("Kafka"); rows are None while the index is away."""
-        progress = last_progress(self._kafka, {contract.source for contract in self._contracts})
-        counts = self._counts()
-        told = told_by(self._contracts, progress, self._limit_s, time.time_ns() // 1_000_000)
-        return [with_reasons(status, counts[status.source]) for status in told]
+        return lags(self._contracts, self._limit_s, Reads(self._progress, self._counts))
+
+    def _progress(self) -> Mapping[str, Progress]:
+        return last_progress(self._kafka, {contract.source for contract in self._contracts})
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """What `lags` reads, in this order: progress, the clock (ms since 1970, UTC), counts by source."""
+
+    progress: Callable[[], Mapping[str, Progress]]
+    counts: Callable[[], Mapping[str, Counts]]
+    now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+
+
+def lags(contracts: Sequence[Contract], lag_limit_s: float, reads: Reads) -> list[SourceLag]:
+    """Each source, in their order. Counting comes after the clock, so the time that it takes is not told as lag."""
+    progress = reads.progress()
+    told = told_by(contracts, progress, lag_limit_s, reads.now_ms())
+    counts = reads.counts()
+    return [with_reasons(status, counts[status.source]) for status in told]
 
 
 def told_by(

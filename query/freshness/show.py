@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -11,13 +12,17 @@ from query.freshness.lag import SourceLag
 from query.show import COLOURS, age, moment
 
 UNKNOWN = "—"
+COLUMNS = {"source": True, "state": False, "searchable\nup to (UTC)": True} | dict.fromkeys(
+    ("lag", "SLO", "rows", "current", "backlog", "dead\nletters"), False
+)
+"""Name -> whether its cells may take several lines, so that 80 columns hold all."""
 
 
 def lag_view(sources: Sequence[SourceLag]) -> Group:
     """Nothing is cut; what is not known is a dash."""
-    table = Table(
-        "source", "state", "searchable up to (UTC)", "lag", "SLO", "rows", "current", "backlog", "dead\nletters"
-    )
+    table = Table(box=SIMPLE_HEAD, padding=0)
+    for name, wraps in COLUMNS.items():
+        table.add_column(name, no_wrap=not wraps, overflow="fold")
     for source in sources:
         table.add_row(
             Text(source.source),

@@ -94,7 +94,7 @@ class Feed:
         return self._older(partition, offset, first, most) if offset < first else self._ahead(partition, offset)
 
     def _ahead(self, partition: int, offset: int) -> tuple[list[Placed], int]:
-        """Another process has read further than this one yet: nothing is there for now, unless Kafka's end is before."""
+        """Nothing is here for now, where another process has read further than this one; gone, where Kafka has less."""
         try:
             end = self._offsets.end_offsets([UPDATES]).get((UPDATES, partition), 0)
         except Unavailable:

@@ -34,7 +34,8 @@ from schemas.update import Pushed, Standing, Update
 
 PATIENCE_MS = 60_000
 """After this long an update is decided although the rows of *another* source, which may grant it, are not all known."""
-VECTORS = 1024
+VECTORS = 8_192
+"""Beyond so many standing questions all are embedded again and again, which takes longer than all else."""
 
 Later = Literal["later"]
 LATER: Later = "later"
@@ -66,10 +67,12 @@ def matches(
     now = parts.clock()
     known = _Known.at(parts.grounds, now)  # before authorizing: what it knows, authorizing knows, too
     permitted = authorize(asker, standing.question(), about, parts.grounds, now)
-    live = parts.live()
-    vector = _vector(live.embedder, standing.query)
     sight = _Sight(permitted, known, asker.principal.tenant)
     seen = [update for update in updates if sight.sees(update)]
+    if updates and not seen:
+        return [sight.unseen(update) for update in updates]
+    live = parts.live()
+    vector = _vector(live.embedder, standing.query)
     held = live.store.held(list(dict.fromkeys(update.record_id for update in seen))) if seen else {}
     one = _One(parts, asker, sight, decay_of(parts.grounds.contracts, now.wall_ms), now)
     return [
@@ -193,11 +196,13 @@ _vectors: WeakKeyDictionary[Embedder, dict[str, Vector]] = WeakKeyDictionary()
 
 def _vector(embedder: Embedder, query: str) -> Vector:
     known = _vectors.setdefault(embedder, {})
-    if query not in known:
+    vector = known.get(query)
+    if vector is None:
+        vector = _embedded(embedder, query)
         if len(known) >= VECTORS:
             known.clear()
-        known[query] = _embedded(embedder, query)
-    return known[query]
+        known[query] = vector
+    return vector
 
 
 def _embedded(embedder: Embedder, query: str) -> Vector:

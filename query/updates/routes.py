@@ -67,7 +67,8 @@ def updates_routes(push: Push, verify: Verify, may: Gate) -> APIRouter:
         client = Client(partial(_again, verify, _token(request)), here, what.for_s)
         slot = push.streams.enter(who.principal)
         try:
-            subscription = await push.workers.run(_begin, push, who, here(), what.standing, last_event_id)
+            tenant = who.principal.tenant
+            subscription = await push.workers.run_for(tenant, _begin, push, who, here(), what.standing, last_event_id)
         except BaseException:
             slot.leave()
             raise

@@ -21,6 +21,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from query.asker import Asker, Circumstances
+from query.gateway.refusals import InternalError, TenantBusy
 from query.search import Parts
 from query.status import statuses
 from query.updates.feed import Feed
@@ -63,7 +64,7 @@ class Client:
 
 async def events(push: Push, client: Client, subscription: Subscription, slot: Slot) -> AsyncIterator[bytes]:
     """The stream's bytes. It ends by itself with `closed`, or when it is closed."""
-    ends = None if client.for_s is None else time.monotonic() + client.for_s
+    ends, tenant = None if client.for_s is None else time.monotonic() + client.for_s, slot.owner[0]
     yield f"retry: {RETRY_MS}\n\n".encode()
     try:
         with _woken(push, subscription, slot):
@@ -74,9 +75,9 @@ async def events(push: Push, client: Client, subscription: Subscription, slot: S
                     yield _said("closed", _closing(slot))
                     return
                 try:
-                    asker = await push.workers.run(client.verify)
-                    event = await push.workers.run(subscription.next, asker, client.about())
-                except NotAvailable:
+                    asker = await push.workers.run_for(tenant, client.verify)
+                    event = await push.workers.run_for(tenant, subscription.next, asker, client.about())
+                except (NotAvailable, TenantBusy):
                     if now >= word:  # not whenever it is woken: that would tell of updates, whoever may see them
                         word = now + PAUSE_S
                         yield b": waiting\n\n"
@@ -93,6 +94,9 @@ async def events(push: Push, client: Client, subscription: Subscription, slot: S
                 await slot.news(_until(ends, now, max(0.0, beat - time.monotonic())))
     except Refused as refused:
         yield _said("closed", Closed(code=refused.code, detail=str(refused)))
+    except Exception:  # the door logs it; a client that went on by itself would meet it again for ever
+        yield _said("closed", Closed(code=InternalError.code, detail=str(InternalError())))
+        raise
 
 
 class EventStream(StreamingResponse):

@@ -84,15 +84,15 @@ class Reach:
 
     def require(self, addresses: Sequence[str], scheme: str) -> None:
         """Raises InvalidQuestion unless every address may be reached by this scheme, and there is one."""
-        found = [_plain(ip_address(address.partition("%")[0])) for address in addresses]
-        for address in found:
-            if not (self._is_allowed(address) or (scheme == "https" and is_public(address))):
+        for address in addresses:
+            if not (self.allows(address) or (scheme == "https" and is_public(_parsed(address)))):
                 raise InvalidQuestion("url: its host has no public address, or may not be reached like this")
-        if not found:
+        if not addresses:
             raise InvalidQuestion("url: its host has no address")
 
-    def _is_allowed(self, address: Address) -> bool:
-        return any(address in network for network in self.allowed)
+    def allows(self, address: str) -> bool:
+        """Whether the operator does, public or not."""
+        return any(_parsed(address) in network for network in self.allowed)
 
 
 def is_public(address: Address) -> bool:
@@ -102,6 +102,11 @@ def is_public(address: Address) -> bool:
         return False
     special = address.is_multicast or address.is_reserved or any(address in network for network in _NOT_PUBLIC)
     return address.is_global and not special
+
+
+def _parsed(address: str) -> Address:
+    """Without the name of an interface."""
+    return _plain(ip_address(address.partition("%")[0]))
 
 
 def _plain(address: Address) -> Address:

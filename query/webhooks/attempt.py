@@ -11,14 +11,16 @@ from query.capabilities.revoked import Revocations
 from query.search import Parts
 from query.updates.match import LATER, Match, matches, recorded
 from query.webhooks.signing import Secrets
-from query.webhooks.store import Due, Kept, WebhookStore
+from query.webhooks.store import UNTOLD, Due, Kept, WebhookStore
 from schemas.errors import NotAvailable, Refused, Unauthenticated
 from schemas.update import Delivered
 
 BACKOFF_S = (5, 30, 120, 600, 3600, 4 * 3600, 12 * 3600)
 """Before each next attempt, a fifth more or less at random; one attempt more than these, then it is dead."""
 LONGEST_MS = 24 * 3600 * 1000
-LOOK_AGAIN_MS = 1000
+LOOK_AGAIN_MS, MOST_LATER_MS = 1_000, 60_000
+LATER_BY = 10
+"""What is not decided is looked at again after a second, and then the more rarely: later by one part in so many."""
 JITTER = 0.2
 
 
@@ -54,11 +56,11 @@ class Attempts:
             if isinstance(outcome, Match):
                 return self._ready(due, kept, asker, about, outcome)
             if outcome == LATER and now_ms - due.made_ms < LONGEST_MS:
-                self._store.postpone(due.id, now_ms + LOOK_AGAIN_MS)
+                self._look_again(due, now_ms)
             else:
                 self._store.drop(due.id)
         except NotAvailable:
-            self._store.postpone(due.id, now_ms + LOOK_AGAIN_MS)
+            self._look_again(due, now_ms)
         except Refused:
             self._store.drop(due.id)
         return None
@@ -84,15 +86,31 @@ class Attempts:
         self._store.settle(due.id, "done")
 
     def failed(self, due: Due, error: str, *, is_gone: bool) -> None:
-        """Try again later, or give up; an endpoint that says it is gone (410) ends its webhook."""
-        now_ms = self._parts.clock().wall_ms
+        """The endpoint did not take it: nothing else is sent to it before the next try. One that says it is gone (410)
+        ends its webhook."""
         if is_gone:
             self._store.end(due.webhook)
-        elif due.attempts >= len(BACKOFF_S) or now_ms - due.made_ms >= LONGEST_MS:
-            self._store.settle(due.id, "dead", error)
         else:
-            pause_s = BACKOFF_S[due.attempts] * random.uniform(1 - JITTER, 1 + JITTER)
-            self._store.fail(due, error, now_ms + round(pause_s * 1000))
+            self._fail(due, error, holds_back=True)
+
+    def broken(self, due: Due) -> None:
+        """It went wrong here, perhaps for ever. That counts as a try, so that it ends; it holds no other back."""
+        self._fail(due, UNTOLD, holds_back=False)
+
+    def _fail(self, due: Due, error: str, *, holds_back: bool) -> None:
+        """Try again later, or give up."""
+        now_ms = self._parts.clock().wall_ms
+        if due.attempts >= len(BACKOFF_S) or now_ms - due.made_ms >= LONGEST_MS:
+            self._store.settle(due.id, "dead", error)
+            return
+        again_ms = now_ms + round(BACKOFF_S[due.attempts] * random.uniform(1 - JITTER, 1 + JITTER) * 1000)
+        self._store.fail(due, error, again_ms)
+        if holds_back:
+            self._store.postpone_all(due.webhook, again_ms)
+
+    def _look_again(self, due: Due, now_ms: int) -> None:
+        pause_ms = min((now_ms - due.made_ms) // LATER_BY, MOST_LATER_MS)
+        self._store.postpone(due.id, now_ms + max(pause_ms, LOOK_AGAIN_MS))
 
     def _ready(self, due: Due, kept: Kept, asker: Asker, about: Circumstances, match: Match) -> Ready | None:
         webhook, hit = kept.webhook, match.hit

@@ -58,6 +58,10 @@ class Dispatcher:
                 log.error("webhooks wait: %s", error)
                 took = False
                 await asyncio.sleep(RETRY_S)
+            except Exception as error:  # nobody restarts this thread; what is due stays due
+                log.error("webhooks wait: %s", type(error).__name__)
+                took = False
+                await asyncio.sleep(RETRY_S)
             if not took:
                 await asyncio.sleep(LOOK_S)
         if self._busy:
@@ -91,9 +95,9 @@ class Dispatcher:
             except FreshlineError as error:
                 log.error("a webhook's delivery waits: %s", error)
                 return
-            except Exception as error:  # words not ours may hold what was to be sent; the lease ends by itself
+            except Exception as error:  # words not ours may hold what was to be sent
                 log.error("a webhook's delivery failed: %s", type(error).__name__)
-                return
+                await self._broken(one)
 
     async def _sent(self, ready: Ready) -> bool:
         try:
@@ -103,6 +107,12 @@ class Dispatcher:
             return False
         await self._workers.run(self._attempts.delivered, ready.due)
         return True
+
+    async def _broken(self, due: Due) -> None:
+        try:
+            await self._workers.run(self._attempts.broken, due)
+        except FreshlineError as error:
+            log.error("a webhook's delivery waits: %s", error)
 
     def _forget(self) -> None:
         now_ms = self._clock().wall_ms

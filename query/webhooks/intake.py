@@ -73,6 +73,11 @@ class Noting:
             return asked
         except Refused:
             return []
+        except FreshlineError:
+            raise
+        except Exception as error:  # of this webhook only, perhaps: it must not hold up all others
+            log.error("webhook %s is not decided about: %s", kept.webhook.id, type(error).__name__)
+            return asked
         return [update for update, outcome in zip(asked, outcomes, strict=False) if outcome is not None]
 
 

@@ -3,7 +3,9 @@
 import asyncio
 import socket
 import ssl
+import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
 
@@ -51,8 +53,18 @@ class Checked(httpcore.AsyncNetworkBackend):
         *others, last = addresses
         for address in others:  # an address that no way leads to, of IPv6 perhaps, must not hide one that answers
             with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
-                return await self._inner.connect_tcp(address, port, CONNECT_S, local_address, socket_options)
-        return await self._inner.connect_tcp(last, port, timeout, local_address, socket_options)
+                stream = await self._inner.connect_tcp(address, port, CONNECT_S, local_address, socket_options)
+                return await self._elsewhere(stream)
+        stream = await self._inner.connect_tcp(last, port, timeout, local_address, socket_options)
+        return await self._elsewhere(stream)
+
+    async def _elsewhere(self, stream: httpcore.AsyncNetworkStream) -> httpcore.AsyncNetworkStream:
+        """This machine may have a public address; a connection to itself has the same address at both ends."""
+        here, there = stream.get_extra_info("client_addr"), stream.get_extra_info("server_addr")
+        if here and there and here[0] == there[0] and not self._reach.allows(there[0]):
+            await stream.aclose()
+            raise NotDelivered("unreachable")
+        return stream
 
     async def connect_unix_socket(self, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
         raise NotDelivered("unreachable")
@@ -98,8 +110,19 @@ class Sender:
 
 
 async def _resolved(host: str, port: int) -> list[str]:
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(each[4][0]) for each in found]
+    """In a thread of its own, which nobody waits for: a name server that hangs holds up no other endpoint, and not the
+    end of the process. The thread ends when the system's resolver gives up."""
+    found: Future[list[str]] = Future()
+    found.set_running_or_notify_cancel()
+
+    def look_up() -> None:
+        try:
+            found.set_result([str(each[4][0]) for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)])
+        except Exception as error:  # also of a name that cannot be encoded
+            found.set_exception(error)
+
+    threading.Thread(target=look_up, name="webhooks-names", daemon=True).start()
+    return await asyncio.wrap_future(found)
 
 
 def _host(url: str) -> str:

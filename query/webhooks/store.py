@@ -1,9 +1,11 @@
 """Webhooks and their deliveries, durably: who asked, by which right, and what is still to be sent."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from query.asker import Asker
 from query.webhooks.database import Database
@@ -12,7 +14,11 @@ from schemas.webhook import Delivery, DeliveryState, Webhook
 
 EACH = 4
 """Deliveries of one webhook that are taken at once: one slow endpoint must not hold the others."""
+UNTOLD = "internal_error"
+"""Of a try that went wrong here. Nobody knows whether its owner may see the record, so he is not told of it."""
 _ASKER = TypeAdapter(Asker)
+M = TypeVar("M", bound=BaseModel)
+log = logging.getLogger("freshline.query")
 
 
 class Kept(BaseModel):
@@ -74,8 +80,9 @@ class WebhookStore:
         return [Kept.model_validate_json(body) for (body,) in self._run(asked, (tenant, subject))]
 
     def all(self) -> list[Kept]:
-        found = self._run("SELECT body FROM freshline_webhooks ORDER BY made_ms, id")
-        return [Kept.model_validate_json(body) for (body,) in found]
+        """But for those that cannot be read: one must not hold up all others."""
+        found = self._run("SELECT id, body FROM freshline_webhooks ORDER BY made_ms, id")
+        return [kept for name, body in found if (kept := _read(Kept, name, body)) is not None]
 
     def get(self, webhook: str) -> Kept | None:
         found = self._run("SELECT body FROM freshline_webhooks WHERE id = ?", (webhook,))
@@ -109,9 +116,13 @@ class WebhookStore:
                 ) RETURNING id, webhook, body, attempts, made_ms""",
             (now_ms + lease_ms, now_ms, now_ms, *busy, EACH, most),
         )
-        found = [
-            Due(name, hook, Update.model_validate_json(body), tries, made) for name, hook, body, tries, made in taken
-        ]
+        found = list[Due]()
+        for name, hook, body, tries, made in taken:
+            update = _read(Update, name, body)
+            if update is not None:
+                found.append(Due(name, hook, update, tries, made))
+            else:
+                self.settle(name, "dead", UNTOLD)
         return sorted(found, key=lambda due: (due.made_ms, due.id))
 
     def settle(self, delivery: str, state: DeliveryState, error: str = "") -> None:
@@ -125,18 +136,18 @@ class WebhookStore:
         self._run("DELETE FROM freshline_deliveries WHERE id = ?", (delivery,))
 
     def fail(self, due: Due, error: str, again_ms: int) -> None:
-        """Try it again then, and nothing else of its webhook before."""
+        """It was tried; try it again then."""
         self._run(
             "UPDATE freshline_deliveries SET attempts = attempts + 1, error = ?, due_ms = ? WHERE id = ?",
             (error, again_ms, due.id),
         )
-        self.postpone_all(due.webhook, again_ms)
 
     def postpone(self, delivery: str, until_ms: int) -> None:
         """Look again then; it was not tried."""
         self._run("UPDATE freshline_deliveries SET due_ms = ? WHERE id = ?", (until_ms, delivery))
 
     def postpone_all(self, webhook: str, until_ms: int) -> None:
+        """Nothing of a webhook before then."""
         self._run(
             "UPDATE freshline_deliveries SET due_ms = ? WHERE webhook = ? AND state = 'due' AND due_ms < ?",
             (until_ms, webhook, until_ms),
@@ -147,21 +158,20 @@ class WebhookStore:
         which, values = ("AND state = ?", (state,)) if state else ("", ())
         found = self._run(
             f"""SELECT id, state, attempts, made_ms, due_ms, error FROM freshline_deliveries
-                WHERE webhook = ? AND attempts > 0 {which} ORDER BY made_ms DESC, id LIMIT ?""",
-            (webhook, *values, limit),
+                WHERE webhook = ? AND attempts > 0 AND error <> ? {which} ORDER BY made_ms DESC, id LIMIT ?""",
+            (webhook, UNTOLD, *values, limit),
         )
         names = ("id", "state", "attempts", "made_ms", "due_ms", "error")
         return [Delivery.model_validate(dict(zip(names, row, strict=True))) for row in found]
 
     def redeliver(self, webhook: str, now_ms: int) -> int:
-        """Make every dead delivery of a webhook due again, with all its tries; how many."""
-        return len(
-            self._run(
-                """UPDATE freshline_deliveries SET state = 'due', attempts = 0, made_ms = ?, due_ms = ?
-                   WHERE webhook = ? AND state = 'dead' RETURNING id""",
-                (now_ms, now_ms, webhook),
-            )
+        """Make every dead delivery of a webhook due again, with all its tries; how many its owner was told of."""
+        again = self._run(
+            """UPDATE freshline_deliveries SET state = 'due', attempts = 0, made_ms = ?, due_ms = ?
+               WHERE webhook = ? AND state = 'dead' RETURNING error""",
+            (now_ms, now_ms, webhook),
         )
+        return sum(error != UNTOLD for (error,) in again)
 
     def forget(self, done_before_ms: int, dead_before_ms: int) -> None:
         """Remove what was settled long ago."""
@@ -170,3 +180,12 @@ class WebhookStore:
                WHERE (state = 'done' AND made_ms < ?) OR (state = 'dead' AND made_ms < ?)""",
             (done_before_ms, dead_before_ms),
         )
+
+
+def _read(kind: type[M], name: str, body: str) -> M | None:
+    """None for what another release kept in a way that this one does not know."""
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError:
+        log.error("what is kept of webhooks under %s is no %s", name, kind.__name__)
+        return None

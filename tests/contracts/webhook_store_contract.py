@@ -5,7 +5,7 @@ from typing import Any
 from query.asker import Asker, Link, Mandate
 from query.principal import Principal
 from query.webhooks.database import Database
-from query.webhooks.store import Kept, WebhookStore
+from query.webhooks.store import UNTOLD, Kept, WebhookStore
 from schemas.label import LabelId
 from schemas.position import Position
 from schemas.update import Standing, Update
@@ -68,3 +68,25 @@ class WebhookStoreContract:
         assert [one.id for one in store.tried("a", "done", 10)] == []
         store.end("a")
         assert store.take(10_000, 50, 10, []) == []
+
+    def test_what_cannot_be_read_is_left_out_and_holds_nothing_else_up(self, database: Database) -> None:
+        store = WebhookStore(database)
+        for name in "ab":
+            store.add(kept(name), most=9)
+        store.note([("m1", "a", update("1")), ("m2", "a", update("2"))], 100)
+        database.run("UPDATE freshline_webhooks SET body = '{}' WHERE id = ?", ("a",))
+        database.run("UPDATE freshline_deliveries SET body = '{}' WHERE id = ?", ("m1",))
+        assert store.all() == [kept("b")]
+        assert [due.id for due in store.take(100, 50, 10, [])] == ["m2"]
+        assert [due.id for due in store.take(10_000, 50, 10, [])] == ["m2"], "it is not taken for ever"
+
+    def test_what_went_wrong_here_is_listed_and_counted_for_nobody_and_can_be_sent_again(
+        self, database: Database
+    ) -> None:
+        store = WebhookStore(database)
+        store.note([("m1", "a", update("1")), ("m2", "a", update("2"))], 100)
+        store.settle("m1", "dead", UNTOLD)
+        store.settle("m2", "dead", "timed_out")
+        assert [one.id for one in store.tried("a", None, 10)] == ["m2"]
+        assert store.redeliver("a", 200) == 1
+        assert [due.id for due in store.take(200, 50, 10, [])] == ["m1", "m2"]

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from query.freshness.counts import Counts
-from query.freshness.lag import SourceLag, told_by, with_reasons
+from query.freshness.lag import Reads, SourceLag, lags, told_by, with_reasons
 from query.freshness.show import lag_view
 from schemas.position import Position
 from schemas.progress import Progress
@@ -43,3 +43,26 @@ def test_the_table_shows_every_figure_and_names_the_dead_letters(sources: list[S
     assert "60.00%" in shown
     assert "helpdesk: dead letters: 2 quality, 1 no_permission" in shown
     assert "wiki: no watermark yet" in shown
+
+
+def test_the_time_that_counting_takes_is_not_told_as_lag(company) -> None:
+    clock = [NOW]
+
+    def counted() -> dict[str, Counts]:
+        clock[0] += 5_000
+        return {source: Counts() for source in company.contracts}
+
+    told = {source: progress(source, 0.5) for source in company.contracts}
+    found = lags(list(company.contracts.values()), 15, Reads(lambda: told, counted, lambda: clock[0]))
+    assert {(one.state, one.lag_ms) for one in found} == {("fresh", 500)}
+
+
+def test_the_table_cuts_nothing_where_the_terminal_has_80_columns(sources: list[SourceLag]) -> None:
+    console = Console(file=io.StringIO(), width=80)
+    console.print(lag_view(sources))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "…" not in shown
+    table = shown.split("helpdesk: dead letters")[0]
+    assert all(
+        word in table for word in ("searchable", "helpdesk", "unknown", "current", "backlog", "60.00%", "500 ms")
+    )

@@ -1,70 +1,25 @@
 """Server-sent events: what is told, with what cursor, and how a stream ends."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import Iterator
+from contextlib import aclosing
 from typing import Any
 
-import orjson
 import pytest
-from update_stage import PRINTERS, ListLog, changed, label_of
+from push_stage import ALICE, Stage, said
+from update_stage import PRINTERS, changed, label_of
 
-from query.asker import Asker, Circumstances
+from query.asker import Circumstances
 from query.gateway.cursor import Cursors
 from query.gateway.refusals import InvalidCursor
 from query.principal import Principal
 from query.updates.places import UpdateCursors
 from query.updates.refusals import StreamsBusy, TooManyStreams
-from query.updates.stream import Client, EventStream, Push, events
+from query.updates.stream import Client, EventStream, events
 from query.updates.streams import Streams
 from query.updates.subscription import Subscription
-from query.workers import Workers
 from schemas.errors import PermissionsUnknown, Unauthenticated
 from schemas.update import Standing
-
-ALICE = label_of("alice@acme.example")
-Said = dict[str, Any]
-
-
-class ListFeed(ListLog):
-    def __init__(self) -> None:
-        super().__init__()
-        self.woken: list[Callable[[], None]] = []
-
-    @contextmanager
-    def waking(self, wake: Callable[[], None]) -> Iterator[None]:
-        self.woken.append(wake)
-        yield
-        self.woken.remove(wake)
-
-    def tell(self, *updates: Any) -> None:
-        self.publish(*updates)
-        for wake in self.woken:
-            wake()
-
-
-class Stage:
-    """One stream of alice's, driven by hand. `refused` is what her token is refused with, from when it is set."""
-
-    def __init__(self, company: Any, alice: Principal) -> None:
-        self.company, self.alice, self.feed = company, alice, ListFeed()
-        self.refused: Exception | None = None
-        self.verified = 0
-        self.workers = Workers(2, 8)
-        cursors = UpdateCursors(Cursors(b"0" * 32))
-        self.push = Push(company.parts(), self.feed, cursors, Streams(), self.workers)  # type: ignore[arg-type]
-
-    def verify(self) -> Asker:
-        self.verified += 1
-        if self.refused is not None:
-            raise self.refused
-        return Asker(self.alice)
-
-    def stream(self, places: Any = None) -> AsyncIterator[bytes]:
-        subscription = Subscription(self.push.parts, self.feed, PRINTERS, places or self.feed.end())
-        slot = self.push.streams.enter(self.alice)
-        client = Client(self.verify, lambda: Circumstances(self.company.now.wall_ms))
-        return events(self.push, client, subscription, slot)
 
 
 @pytest.fixture
@@ -72,16 +27,6 @@ def stage(company: Any, alice: Principal) -> Iterator[Stage]:
     stage = Stage(company, alice)
     yield stage
     stage.workers.close()
-
-
-async def said(stream: AsyncIterator[bytes]) -> Said:
-    """The next event; comments are passed over."""
-    async with asyncio.timeout(5):
-        while True:
-            lines = (await anext(stream)).decode().strip().splitlines()
-            fields = dict(line.split(": ", 1) for line in lines if not line.startswith(":"))
-            if "event" in fields:
-                return fields | {"data": orjson.loads(fields["data"])}
 
 
 async def test_it_begins_with_a_cursor_and_statuses_and_tells_what_comes(stage: Stage) -> None:
@@ -211,3 +156,8 @@ def test_a_cursor_of_another_asker_another_question_or_altered_is_refused(alice:
     for text, who, standing in [*tries, ("nonsense", alice, PRINTERS), ("", alice, PRINTERS)]:
         with pytest.raises(InvalidCursor):
             cursors.opened(text, who, standing)
+
+
+def test_the_length_of_a_cursor_does_not_tell_how_much_changed(alice: Principal) -> None:
+    cursors = UpdateCursors(Cursors(b"0" * 32))
+    assert len({len(cursors.closed({0: at, 1: 0}, alice, PRINTERS)) for at in (0, 9, 10, 10**6, 2**63 - 1)}) == 1

@@ -30,8 +30,8 @@ def listen(company: Any, log: ListLog, standing: Standing = PRINTERS, places: An
 def all_of(company: Any, subscription: Subscription, who: Principal | Asker) -> list[Event]:
     asker = who if isinstance(who, Asker) else Asker(who)
     found = []
-    while event := subscription.next(asker, Circumstances(company.now.wall_ms)):
-        found.append(event)
+    while (event := subscription.next(asker, Circumstances(company.now.wall_ms))) or subscription.more:
+        found += [event] if event else []
     return found
 
 
@@ -227,3 +227,46 @@ def test_with_too_many_undecided_nothing_more_is_read_until_some_are_decided(
     company.beat("helpdesk", "wiki")
     subscription.moved = True
     assert names(all_of(company, subscription, alice)) == ["9"]
+
+
+@pytest.mark.parametrize("question", [PRINTERS, Standing(query="printer fire", sources=["wiki"])])
+def test_one_call_ends_in_time_however_much_was_missed_and_the_next_goes_on_from_there(
+    company: Any, log: ListLog, alice: Principal, monkeypatch: pytest.MonkeyPatch, question: Standing
+) -> None:
+    monkeypatch.setattr("query.updates.subscription.READ", 16)
+    subscription = listen(company, log, question)
+    others = changed(company, "helpdesk/rows/1", "printer fire", label_of("bob@acme.example"))
+    log.publish(*[others] * 400, changed(company, "wiki/rows/2", "printer fire", ALICE))
+    company.beat("helpdesk", "wiki")
+    asker, about, stops = Asker(alice), Circumstances(company.now.wall_ms), list[int]()
+    while (event := subscription.next(asker, about)) is None:
+        assert subscription.more
+        stops.append(subscription.places[0])
+    assert (names([event]), stops) == (["2"], [128, 256, 384])
+
+
+def test_many_that_wait_are_looked_at_again_the_more_rarely_and_all_of_them(
+    company: Any, log: ListLog, alice: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("query.updates.subscription.FEW", 2)
+    monkeypatch.setattr("query.updates.subscription.AGAIN_S", 1.0)
+    monkeypatch.setattr("query.updates.subscription.LOOKS", 1)
+    monkeypatch.setattr("query.updates.subscription.SLICE", 1)
+    company.pass_time(1)
+    subscription = listen(company, log)
+    label = label_of("nobody").model_copy(update={"readers": (TEAM,)})
+    for number in range(4):
+        log.publish(changed(company, f"helpdesk/rows/{number}", "printer fire", label))
+    assert all_of(company, subscription, alice) == []
+    subscription.moved = True
+    assert all_of(company, subscription, alice) == []
+    company.grant("helpdesk/members/1", ("acme", "team:7", "member", "user:alice@acme.example"))
+    subscription.moved = True
+    assert (all_of(company, subscription, alice), subscription.moved) == ([], True), "too early"
+    company.pass_time(4)
+    asker, found = Asker(alice), list[Event]()
+    for _ in range(8):  # permissions move all the time: that must not begin it anew each time
+        subscription.moved = True
+        event = subscription.next(asker, Circumstances(company.now.wall_ms))
+        found += [event] if event else []
+    assert names(found) == list("0123")

@@ -95,3 +95,47 @@ async def test_it_stops_when_told_to_and_leaves_the_rest_for_the_next_start(stag
     async with asyncio.timeout(5):
         await dispatcher.run()
     assert len(store.take(company.now.wall_ms, 1000, 50, [])) == 9
+
+
+async def test_a_delivery_that_cannot_be_prepared_is_tried_so_often_and_holds_nothing_else_up(
+    stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company, store, endpoints, dispatcher = stage
+    prepare, poison = dispatcher._attempts.prepare, set[str]()
+
+    def preparing(due: Any) -> Any:
+        if due.webhook == f"{2:032x}" and (not poison or due.id in poison):
+            poison.add(due.id)
+            raise RuntimeError("a word of a record")
+        return prepare(due)
+
+    monkeypatch.setattr(dispatcher._attempts, "prepare", preparing)
+    await dispatcher.step()
+    await until(lambda: list(dispatcher._busy) == [f"{0:032x}"])
+    assert endpoints.took == ["https://good.example.com/"] * 2
+    company.pass_time(4)
+    assert {due.id for due in store.take(company.now.wall_ms, 0, 50, [f"{0:032x}", f"{1:032x}"])} == set()
+    company.pass_time(3)
+    (due,) = store.take(company.now.wall_ms, 0, 50, [f"{0:032x}", f"{1:032x}"])
+    assert ({due.id}, due.attempts) == (poison, 1)
+
+
+async def test_whatever_goes_wrong_with_what_is_kept_it_goes_on_afterwards(
+    stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, store, endpoints, dispatcher = stage
+    take, troubles = store.take, iter([ValueError])
+
+    def taking(*asked: Any) -> Any:
+        if trouble := next(troubles, None):
+            raise trouble
+        return take(*asked)
+
+    monkeypatch.setattr(store, "take", taking)
+    monkeypatch.setattr("query.webhooks.dispatch.RETRY_S", 0.0)
+    running = asyncio.ensure_future(dispatcher.run())
+    await until(lambda: len(endpoints.took) == 3)
+    endpoints.hanging.set()
+    dispatcher._stopping.set()
+    async with asyncio.timeout(5):
+        await running

@@ -1,6 +1,8 @@
 """One request to an endpoint: the address that was checked is the one that is connected to, and nothing else is."""
 
 import asyncio
+import socket
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +20,7 @@ class Network(httpcore.AnyIOBackend):
 
     connected: list[str]
     away: Sequence[str] = ()
+    own: str = "10.1.0.5"
     reply: bytes = OK
 
     async def connect_tcp(self, host: str, port: int, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
@@ -25,13 +28,20 @@ class Network(httpcore.AnyIOBackend):
         if host in self.away:
             raise httpcore.ConnectError()
         self.stream = Stream([self.reply])
+        self.stream.ends = {"client_addr": (self.own, 5), "server_addr": (host, port)}
         return self.stream
 
 
 class Stream(httpcore.AsyncMockStream):
     def __init__(self, buffer: list[bytes]) -> None:
         super().__init__(buffer)
-        self.written, self.sni = b"", ""
+        self.written, self.sni, self.ends, self.closed = b"", "", {}, False
+
+    def get_extra_info(self, info: str) -> Any:
+        return self.ends.get(info) or super().get_extra_info(info)
+
+    async def aclose(self) -> None:
+        self.closed = True
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self.written += buffer
@@ -98,6 +108,16 @@ async def test_of_several_addresses_the_first_that_answers_is_taken(network: Net
         await post(names(["8.8.8.8", "2606:4700::1"]))
 
 
+async def test_a_public_address_of_this_very_machine_gets_nothing_unless_it_is_allowed(network: Network) -> None:
+    network.own = "8.8.8.8"
+    for addresses in (["8.8.8.8"], ["8.8.8.8", "9.9.9.9"]):
+        with pytest.raises(NotDelivered, match="unreachable"):
+            await post(names(addresses))
+        assert (network.stream.written, network.stream.closed) == (b"", True)
+    await post(names(["8.8.8.8"]), reach=Reach.of("8.8.8.0/24"))
+    assert network.stream.written.endswith(b"{}")
+
+
 async def test_by_http_only_allowed_networks_are_connected(network: Network) -> None:
     inner = Reach.of("10.1.0.0/16")
     await post(names(["10.1.0.9"]), "http://inner.example.com:8080/", inner)
@@ -142,3 +162,35 @@ async def test_proxies_of_the_environment_are_not_asked(network: Network, monkey
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     await post(names(["8.8.8.8"]))
     assert network.connected == ["8.8.8.8:443"]
+
+
+async def test_names_that_never_resolve_hold_no_other_endpoint_up(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = threading.Event()
+
+    def look_up(host: str, port: int, **_: Any) -> list[Any]:
+        if host.startswith("hangs"):
+            answered.wait(30)
+        return [(0, 0, 0, "", ("8.8.8.8", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    sender = Sender(Reach())
+    try:
+        hanging = [asyncio.create_task(sender.post(f"https://hangs{n}.example/", {}, b"{}", 0.2)) for n in range(40)]
+        await asyncio.sleep(0)
+        await sender.post("https://quick.example/", {}, b"{}", 10)
+        ended = await asyncio.gather(*hanging, return_exceptions=True)
+        assert {str(each) for each in ended} == {"timed_out"}
+    finally:
+        answered.set()
+    assert network.connected == ["8.8.8.8:443"]
+
+
+async def test_a_name_that_is_none_is_unreachable(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    def look_up(*_: Any, **__: Any) -> list[Any]:
+        raise socket.gaierror("no such name")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with pytest.raises(NotDelivered, match="unreachable"):
+        await Sender(Reach()).post("https://nobody.example/", {}, b"{}")
