@@ -603,9 +603,8 @@ def open_stage(settings: Settings) -> Iterator["Stage"]:
     company = make_company(datetime.now(UTC))
     tables = [name for c in contracts for name, table in c.tables.items() if table.permissions is not None]
     with psycopg.connect(dsn(settings), autocommit=True) as database:
-        restored = restore_story(database, company)
-        if restored:
-            _say(f"sample company: {restored} rows put back as they were before the last demo")
+        if restored := restore_story(database, company):
+            _say(f"sample company: the demo's own rows put back: {restored} row{'s' * (restored > 1)}")
         yield Stage(company, database, _Product(settings, contracts), tables)
 
 

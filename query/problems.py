@@ -88,6 +88,9 @@ def _is_no_json(request: Request, errors: Iterable[Any]) -> bool:
 
 def _mistakes(errors: Iterable[Any]) -> Iterable[str]:
     for error in errors:
+        if error["type"] == "json_invalid":
+            yield f"the body is no JSON: a mistake at character {error['loc'][-1]}"
+            continue
         place = ".".join(str(step) for step in error["loc"] if step != "body")
         yield f"{place}: {error['msg']}" if place else str(error["msg"])
 

@@ -64,6 +64,8 @@ class SearchableSource(_Model):
     floor: float
     confirmed_at_source: bool
     """Its database decides what of some tables is shown, at the moment of the answer."""
+    history_seconds: float | None = None
+    """How long its past is kept, for questions with `as_of_ms`; None: it is not."""
 
 
 class SourcePage(_Model):

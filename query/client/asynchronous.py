@@ -116,7 +116,7 @@ class AsyncClient:
         except httpx.TransportError as error:
             return wire.lost_by(error)
         except TimeoutError:
-            return Lost("ReadTimeout", arrived=True)
+            return Lost("ReadTimeout")
 
     async def _follow(self, following: Following) -> AsyncGenerator[News, None]:
         while not following.over:
@@ -130,7 +130,7 @@ class AsyncClient:
                         async for part in reply.aiter_bytes():
                             for news in following.received(part):
                                 yield news
-                        how: Reply | Lost = Lost("the stream ended", arrived=True)
+                        how: Reply | Lost = Lost("the stream ended")
                     else:
                         how = wire.reply_of(reply, await reply.aread())
             except httpx.TransportError as error:

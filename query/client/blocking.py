@@ -130,7 +130,7 @@ class Client:
                     if reply.status_code == httpx.codes.OK:
                         for part in reply.iter_bytes():
                             yield from following.received(part)
-                        how: Reply | Lost = Lost("the stream ended", arrived=True)
+                        how: Reply | Lost = Lost("the stream ended")
                     else:
                         how = wire.reply_of(reply, reply.read())
             except httpx.TransportError as error:
@@ -150,5 +150,5 @@ class Client:
             for part in reply.iter_bytes():
                 body += part
                 if time.monotonic() > ends:
-                    return Lost("ReadTimeout", arrived=True)
+                    return Lost("ReadTimeout")
             return wire.reply_of(reply, bytes(body))

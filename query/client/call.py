@@ -23,12 +23,12 @@ class Request:
 class Call(Generic[T]):
     """A request and how its reply's body is read. `read` raises pydantic.ValidationError for what it does not know.
 
-    `repeatable`: doing it twice is as good as once, so it may be sent again when nobody knows whether it arrived.
+    Doing it twice is as good as once, so it may be sent again when nobody knows whether it arrived: what leaves
+    something behind carries an idempotency key.
     """
 
     request: Request
     read: Callable[[bytes], T]
-    repeatable: bool = True
     next: "Callable[[T], Call[T] | None]" = lambda _: None
     """From one page to the call that gets the next; None after the last."""
 
@@ -44,7 +44,6 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """No reply. `arrived`: the request may have reached the server."""
+    """No reply: nobody knows whether the request reached the server."""
 
     why: str
-    arrived: bool

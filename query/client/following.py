@@ -16,8 +16,7 @@ from schemas.update import Closed, Pushed
 PATIENCE_S = 300.0
 SILENCE_S = 60.0
 """Without any byte for so long, keep-alives included, a connection counts as lost."""
-GOES_ON = frozenset({"restarting", "too_slow", "behind"})
-OVER = "over"
+GOES_ON, OVER = "restarting", "over"
 """The codes with which a server closes a stream that is to be opened again, and one that lasted as long as asked."""
 UNTOLD_STATUS = 500
 
@@ -103,7 +102,7 @@ class Following:
             self._ends = self._clock()
             return
         error: Refused = refused(said.code, said.detail, UNTOLD_STATUS)
-        if said.code not in GOES_ON and not (self._manner.renews and isinstance(error, Unauthenticated)):
+        if said.code != GOES_ON and not (self._manner.renews and isinstance(error, Unauthenticated)):
             raise error
 
 

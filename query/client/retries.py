@@ -14,8 +14,6 @@ FINAL = frozenset({"too_stale", "not_yet_searchable", "policy_broken"})
 """Codes that asking again does not help: the server has waited as long as the question allows, or a person must act."""
 UNDER_WAY = "idempotency_key_in_flight"
 """The code that an earlier try of ours, whose reply was lost, may meet us with: soon its result is there."""
-NEVER_DONE = frozenset({429})
-"""Statuses that say that nothing was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +73,12 @@ def carry_out(
             return result_of(call, outcome)
         error = refusal_of(outcome) if isinstance(outcome, Reply) else Unavailable("the API", outcome.why)
         pause_s = retries.pause_s(tried, outcome.retry_after_s if isinstance(outcome, Reply) else None)
-        if tried >= retries.tries or not _may_repeat(call, outcome, error) or clock() + pause_s >= ends:
+        if tried >= retries.tries or not _may_repeat(outcome, error) or clock() + pause_s >= ends:
             raise error
         yield Pause(pause_s)
 
 
-def _may_repeat(call: Call[T], outcome: Reply | Lost, error: Refused | Unavailable) -> bool:
-    if isinstance(outcome, Lost):
-        return call.repeatable or not outcome.arrived
-    if error.code == UNDER_WAY:
+def _may_repeat(outcome: Reply | Lost, error: Refused | Unavailable) -> bool:
+    if isinstance(outcome, Lost) or error.code == UNDER_WAY:
         return True
-    if outcome.status not in AGAIN or error.code in FINAL:
-        return False
-    return call.repeatable or outcome.status in NEVER_DONE
+    return outcome.status in AGAIN and error.code not in FINAL

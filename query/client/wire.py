@@ -16,7 +16,6 @@ Token = str | Callable[[], str]
 """A token, or what gives one each time a request is sent: so it can be fetched anew before it ends."""
 AsyncToken = Token | Callable[[], Awaitable[str]]
 TIMEOUT_S = 30.0
-NEVER_ARRIVED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 
 
@@ -45,7 +44,7 @@ def reply_of(reply: httpx.Response, body: bytes) -> Reply:
 
 def lost_by(error: httpx.TransportError) -> Lost:
     """The words of the error itself may hold an address, so they are left out."""
-    return Lost(type(error).__name__, arrived=not isinstance(error, NEVER_ARRIVED))
+    return Lost(type(error).__name__)
 
 
 @cache

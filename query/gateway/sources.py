@@ -40,4 +40,5 @@ def _source(contract: Contract) -> SearchableSource:
         half_life_seconds=contract.freshness.half_life,
         floor=contract.freshness.floor,
         confirmed_at_source=bool(contract.enforced()),
+        history_seconds=None if contract.enforced() else contract.freshness.history,
     )
