@@ -9,20 +9,21 @@ import pytest
 from rich.console import Console
 
 from infra.demo.demo import await_searchable
-from infra.demo.steps import Stage, StepFailed
+from infra.demo.steps import Stage, StepFailed, settled
 
 
 class Product:
     """Everything is searchable up to now but for some rows."""
 
-    def __init__(self, searchable: int) -> None:
-        self._searchable = searchable
+    def __init__(self, searchable: int, *states: str) -> None:
+        self._searchable, self._states = searchable, iter(states)
 
     def searchable(self) -> int:
         return self._searchable
 
     def freshness(self) -> list[Any]:
-        return [SimpleNamespace(source="helpdesk", watermark_ms=time.time_ns() // 1_000_000)]
+        state = next(self._states, "fresh")
+        return [SimpleNamespace(source="helpdesk", state=state, watermark_ms=time.time_ns() // 1_000_000)]
 
 
 def stage(rows: int, searchable: int) -> Stage:
@@ -49,3 +50,11 @@ def test_all_rows_are_said_to_be_there() -> None:
     console = Console(file=io.StringIO(), width=80)
     await_searchable(stage(10, 10), 1, console)
     assert "all 10 records were there already" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_a_source_that_is_still_withheld_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("infra.demo.steps.time.sleep", pauses.append)
+    product = cast(Any, Product(10, "withheld", "unknown", "late"))
+    assert settled(Stage(cast(Any, None), cast(Any, None), product, []), 1, lambda done: None, 60) == 10
+    assert len(pauses) == 2
