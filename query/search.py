@@ -160,7 +160,7 @@ def _draw(
         return parts.clock().steady < ends
 
     def top(access: AccessFilter, most: int) -> Ranked:
-        certain = parts.guards.certain(asker, access, permitted.unsure)
+        certain = partial(parts.guards.certain, asker, access, permitted.unsure)
         fetch = Retrieval(rows, access, decay, question.query, vector, certain).by(question.relevance)
 
         def measured(chunks: int, events_from: Mapping[str, int]) -> Batch:

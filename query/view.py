@@ -6,8 +6,8 @@ What is visible to whom, as one formula: docs/permissions.md.
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from threading import Lock
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from query.principal import Principal
 from query.relations import RelationGraph, source_of
 from query.rewrites import Program
 from query.usersets import Bounds
+from query.wakers import Wakers
 from schemas.change import table_of
 from schemas.label import Label, LabelDefinition, LabelId
 from schemas.progress import Progress
@@ -66,7 +67,7 @@ class PermissionView:
         self._granting = granting
         self._model = model or RelationModel()
         self.ignored: Counter[str] = Counter()
-        self._woken: list[Callable[[], None]] = []
+        self._woken = Wakers()
         self._empty()
 
     def _empty(self) -> None:
@@ -124,20 +125,11 @@ class PermissionView:
             known = self._progress.get(progress.source)
             if known is None or _age(progress) > _age(known):
                 self._progress[progress.source] = progress
-            woken = tuple(self._woken)
-        for wake in woken:
-            wake()
+        self._woken.wake()
 
-    @contextmanager
-    def waking(self, wake: Callable[[], None]) -> Iterator[None]:
+    def waking(self, wake: Callable[[], None]) -> AbstractContextManager[None]:
         """Meanwhile `wake` is called, by the thread that writes, after each progress that was taken."""
-        with self._lock:
-            self._woken.append(wake)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._woken.remove(wake)
+        return self._woken.waking(wake)
 
     def caught_up(self, steady: float) -> None:
         """Say that everything the broker had at this moment (steady clock, seconds) is in the view."""

@@ -5,9 +5,7 @@ It has `audit.pem`, readable by its owner only, and `audit.pub.pem` with every p
 remove audit.pem; the next start makes another and adds its public key. Keep a copy of the public keys elsewhere.
 """
 
-import os
 import re
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from query.own_file import write_once
 from query.tokens import key_id, load_private_key
 from schemas.decision import Head
 from schemas.errors import Misconfigured
@@ -41,7 +40,7 @@ def load_or_make_key(folder: Path) -> Ed25519PrivateKey:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
-            _make(path)
+            write_once(path, _new_key())
     except OSError as error:
         raise Misconfigured(f"the key {path} that seals the decision log is not usable: {error.strerror}") from None
     key = load_private_key(path)
@@ -111,19 +110,8 @@ def _signed_by_any(keys: PublicKeys, signature: bytes, message: bytes) -> bool:
     return False
 
 
-def _make(path: Path) -> None:
-    """Whole or not at all: the first of several processes wins."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            private = Ed25519PrivateKey.generate()
-            file.write(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
+def _new_key() -> bytes:
+    return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def _publish(key: Ed25519PublicKey, path: Path) -> None:

@@ -62,7 +62,7 @@ class PostgresDecisions:
             ) from None
         if parts.get("password"):
             raise Misconfigured("the decision store's URL holds a password; put that into a file and name the file")
-        self._url, self._password_file = url, password_file
+        self._connect = connecting(url, password_file, "freshline decisions")
         self._writer, self._reader = Line(self._connect), Line(self._connect)
         self._ready = False
 
@@ -137,15 +137,21 @@ class PostgresDecisions:
                 connection.execute(_TABLES)
         self._ready = True
 
-    def _connect(self) -> Connection:
+
+def connecting(url: str, password_file: Path | None, name: str) -> Callable[[], Connection]:
+    """How a `Line` gets its connection. `name`: as PostgreSQL tells its operators. The password is read each time."""
+
+    def connect() -> Connection:
         return psycopg.connect(
-            self._url,
-            password=read_secret(self._password_file) or None,
+            url,
+            password=read_secret(password_file) or None,
             connect_timeout=LIMIT_S,
             options=f"-c statement_timeout={LIMIT_S * 1000}",
             autocommit=True,
-            application_name="freshline decisions",
+            application_name=name,
         )
+
+    return connect
 
 
 class Line:

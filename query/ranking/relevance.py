@@ -1,6 +1,6 @@
 """Relevance of chunks to a question: by meaning, by words, or both; fetched best first, with what is unseen bounded."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -44,8 +44,9 @@ def keyword_relevance(bm25: float) -> float:
 
 @dataclass(slots=True)
 class Retrieval:
-    """The searches of one question within one filter; `searches` counts them. What words weigh is counted within
-    `counted`, a part of that filter (all of it by default): there must be nothing in it that the asker may not know of.
+    """The searches of one question within one filter; `searches` counts them. What words weigh is counted within what
+    `counted` gives, a part of that filter (all of it by default): there must be nothing in it that the asker may not
+    know of. It is asked only where words are compared.
 
     Raises KeywordsUnavailable where words are to be compared and the index has none, and FreshlineError for a row
     outside the filter.
@@ -56,7 +57,7 @@ class Retrieval:
     decay: Decay
     text: str
     vector: Vector
-    counted: AccessFilter | None = None
+    counted: Callable[[], AccessFilter] | None = None
     searches: int = 0
     _words: Weights | None = field(default=None, repr=False)
 
@@ -127,10 +128,11 @@ class Retrieval:
 
     def _weighed(self) -> Weights:
         """A word that is in nothing that is counted may be in the rest: it weighs as one that is in none."""
-        if self.counted is None or self.counted == self.access:
+        counted = self.access if self.counted is None else self.counted()
+        if counted == self.access:
             return self.store.weigh_words(self.text, self.access)
         uncounted = dict.fromkeys(question_words(self.text), idf(0))
-        return uncounted | dict(self.store.weigh_words(self.text, self.counted))
+        return uncounted | dict(self.store.weigh_words(self.text, counted))
 
     def _permitted(self, found: list[Found]) -> list[Found]:
         """A row that the filter should have kept out is a failure."""

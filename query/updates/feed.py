@@ -2,8 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from itertools import islice
 from typing import Any
 
@@ -15,6 +15,7 @@ from connectors.kafka_offsets import NO_GROUP, KafkaOffsets, quiet
 from query.updates.kept import Kept
 from query.updates.places import Placed, Places, Read
 from query.updates.refusals import CursorExpired, UpdatesUnavailable
+from query.wakers import Wakers
 from schemas.errors import Unavailable
 from schemas.topics import UPDATES
 from schemas.update import Update
@@ -41,7 +42,7 @@ class Feed:
         self._admin = KafkaAdmin(kafka, REPLY_S)
         self._lock = threading.Lock()
         self._kept: Kept | None = None
-        self._woken: list[Callable[[], None]] = []
+        self._woken = Wakers()
         self._trouble = ""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="updates", daemon=True)
@@ -55,16 +56,9 @@ class Feed:
         if self._thread.is_alive():
             self._thread.join(patience_s)
 
-    @contextmanager
-    def waking(self, wake: Callable[[], None]) -> Iterator[None]:
+    def waking(self, wake: Callable[[], None]) -> AbstractContextManager[None]:
         """Meanwhile `wake` is called, by the thread that reads, after updates came."""
-        with self._lock:
-            self._woken.append(wake)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._woken.remove(wake)
+        return self._woken.waking(wake)
 
     def end(self) -> dict[int, int]:
         with self._lock:
@@ -148,10 +142,7 @@ class Feed:
                 self._add(message)
             elif error.code() == KafkaError._AUTO_OFFSET_RESET or error.fatal():
                 raise Unavailable("Kafka", error.str())
-        with self._lock:
-            woken = tuple(self._woken)
-        for wake in woken:
-            wake()
+        self._woken.wake()
 
     def _add(self, message: Message) -> None:
         placed = placed_of(message)

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import Any, Protocol
 
 from schemas.errors import Unavailable
-from schemas.settings import Settings, read_secret
+from schemas.settings import Settings
 
 PART = "the webhook store"
 FILE = Path("webhooks", "webhooks.db")
@@ -79,10 +79,9 @@ class PostgresDatabase:
     """A `Database`, for any number of machines. PostgreSQL may be away, at first or later."""
 
     def __init__(self, url: str, password_file: Path | None) -> None:
-        from query.decisions.postgres import Line
+        from query.decisions.postgres import Line, connecting
 
-        self._url, self._password_file = url, password_file
-        self._line = Line(self._connect)
+        self._line = Line(connecting(url, password_file, "freshline webhooks"))
         self._ready = False
 
     def run(self, statement: str, values: Values = ()) -> Rows:
@@ -107,18 +106,6 @@ class PostgresDatabase:
                 for statement in TABLES:
                     connection.execute(statement)
             self._ready = True
-
-    def _connect(self) -> Any:
-        import psycopg
-
-        return psycopg.connect(
-            self._url,
-            password=read_secret(self._password_file) or None,
-            connect_timeout=WAIT_S,
-            options=f"-c statement_timeout={WAIT_S * 1000}",
-            autocommit=True,
-            application_name="freshline webhooks",
-        )
 
 
 def open_database(settings: Settings) -> Database:

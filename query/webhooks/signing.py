@@ -2,7 +2,6 @@
 
 import base64
 import hmac
-import os
 import secrets
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from standardwebhooks.webhooks import Webhook as Signer
 
+from query.own_file import write_once
 from schemas.errors import Misconfigured
 
 FILE = Path("keys", "webhooks.key")
@@ -45,24 +45,10 @@ def load_or_make_key(path: Path) -> bytes:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
-            _make(path)
+            write_once(path, secrets.token_bytes(KEY_BYTES))
         key = path.read_bytes()
     except OSError as error:
         raise Misconfigured(f"the key {path} that signs webhooks is not usable: {error.strerror}") from None
     if len(key) != KEY_BYTES:
         raise Misconfigured(f"{path} does not hold a key of {KEY_BYTES} bytes; move it away to have another made")
     return key
-
-
-def _make(path: Path) -> None:
-    """Whole or not at all: the first of several processes wins."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(KEY_BYTES))
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()

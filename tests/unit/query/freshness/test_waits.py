@@ -119,7 +119,7 @@ async def test_one_more_than_may_wait_is_refused_and_a_place_is_given_back(compa
     await turns()
     beat("helpdesk", 0x20)
     await asyncio.wait_for(asyncio.gather(second, third), 5)
-    assert company.view._woken == []
+    assert len(company.view._woken) == 0
 
 
 async def test_one_tenant_does_not_take_every_place(company, waiting) -> None:
