@@ -175,7 +175,13 @@ def until_it_goes(
         for arrived in streams.values():
             within("the stream ends", partial(closed_by, arrived), PATIENCE_S)
             assert closed_by(arrived) == "restarting"
+        # Its streams end first; until the process does, webhooks are still sent, to those who still have the right.
+        within("the API is gone", lambda: is_stopped(stack, "api") or None, PATIENCE_S)
         return {who: arrived.last_id for who, arrived in streams.items()}
+
+
+def is_stopped(stack: Stack, name: str) -> bool:
+    return any(part.name == name and part.state == "stopped" for part in stack.status())
 
 
 def test_a_stream_is_told_in_words_that_its_token_was_revoked(settings: Settings, company: Database) -> None:
