@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,12 @@ from tokenizers import Tokenizer
 
 from index.embedder import ModelSpec, Vectors, require_short, require_text, require_unit
 
-BATCH = 4
-"""Texts computed together. Each is padded to the longest, and padding is the cost: small and sorted wins."""
+BATCH, BATCH_TOKENS = 8, 256
+"""Texts computed together, and their tokens, padding included: each is padded to the longest. Short texts are quicker
+together, long ones alone."""
+LENGTHS_REMEMBERED, LONGEST_REMEMBERED = 1024, 8_000
+"""Texts whose number of tokens is at hand, and characters of the longest: who cuts a text has just counted what comes
+to be embedded."""
 
 
 class FastEmbedder:
@@ -34,6 +40,8 @@ class FastEmbedder:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
+        self._length = lru_cache(maxsize=LENGTHS_REMEMBERED)(self._counted)
+        self._cores = cores
         self._pool = ThreadPoolExecutor(max_workers=cores, thread_name_prefix="embed")
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
@@ -51,12 +59,10 @@ class FastEmbedder:
         prefixed = [prefix + text for text in texts]
         lengths = self._lengths(prefixed)
         require_short(lengths, self.spec.max_tokens)
-        # Longest first, so that no core is left with a long batch while the others are done.
-        order = sorted(range(len(texts)), key=lambda index: -lengths[index])
-        batches = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
+        batches = batched(lengths, min(BATCH, ceil(len(texts) / self._cores)))  # few texts: each core has its share
         rows = self._run([[prefixed[index] for index in batch] for batch in batches])
         vectors = np.empty_like(rows)
-        vectors[order] = rows
+        vectors[[index for batch in batches for index in batch]] = rows
         require_unit(vectors, self.spec.dimension)
         return vectors
 
@@ -72,4 +78,22 @@ class FastEmbedder:
         return np.stack(list(self._model.embed(texts, batch_size=len(texts)))).astype(np.float32, copy=False)
 
     def _lengths(self, texts: list[str]) -> list[int]:
-        return [len(encoding.ids) for encoding in self._tokenizer.encode_batch_fast(texts)]
+        return [(self._length if len(text) <= LONGEST_REMEMBERED else self._counted)(text) for text in texts]
+
+    def _counted(self, text: str) -> int:
+        return len(self._tokenizer.encode_batch_fast([text])[0].ids)
+
+
+def batched(lengths: Sequence[int], most: int) -> list[list[int]]:
+    """Indexes of texts of these lengths in batches of like length, `most` in one and BATCH_TOKENS, or one text alone.
+
+    Longest first, so that no core is left with a long batch while the others are done.
+    """
+    batches: list[list[int]] = []
+    for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
+        last = batches[-1] if batches else []
+        if last and len(last) < most and lengths[last[0]] * (len(last) + 1) <= BATCH_TOKENS:
+            last.append(index)
+        else:
+            batches.append([index])
+    return batches

@@ -15,6 +15,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import islice
 
@@ -28,6 +29,8 @@ USUAL_LENGTH = 80
 AMONG = 10_000
 COUNTED = 1_000
 """Chunks with a word are counted up to here: a word of more is as common as one of so many."""
+HASHES_REMEMBERED = 20_000
+"""Words whose hash is at hand: few words make up most of any text."""
 MOST_ASKED = 100
 """Words of a question that count. Each takes a search of up to COUNTED chunks, so they must not be as many as fit."""
 NO_WORDS: Weights = {0: 1.0}
@@ -89,6 +92,7 @@ def _singular(word: str) -> str:
     return word
 
 
+@lru_cache(maxsize=HASHES_REMEMBERED)
 def _hash(word: str) -> Word:
     """Between 1 and 2^31: two words of a large vocabulary may share one, seldom enough not to matter."""
     return 1 + int.from_bytes(blake2b(word.encode(errors="surrogatepass"), digest_size=4).digest()) % (2**31 - 1)

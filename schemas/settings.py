@@ -53,7 +53,7 @@ class Settings(BaseModel):
     partitions: int = Field(default=4, ge=1)
     """Of freshline.changes and of each raw topic, when `sources apply` creates them."""
     batch_size: int = Field(default=200, ge=1)
-    batch_wait: Duration = 0.02
+    """Events of one batch, at most; a batch is what has come while the one before was at work."""
     max_text_bytes: int = Field(default=200_000, ge=1)
     """A longer text is dead-lettered."""
     api_host: str = "127.0.0.1"

@@ -18,6 +18,9 @@ class Update(_Model):
 
     It names a version that the index shows: nothing of its content, and nobody. The same version may be told of more
     than once: `record_id` and `position` name it. `relabelled`: only who may see it changed.
+
+    `begun_ms`, `embedded_ms`: when indexing took its batch up, and had all its vectors; the message was sent as soon as
+    Milvus had acknowledged it. So they tell where the time went. Older messages have none.
     """
 
     record_id: str
@@ -28,6 +31,8 @@ class Update(_Model):
     event_ms: int
     label: LabelId
     kind: Literal["changed", "relabelled"]
+    begun_ms: int | None = None
+    embedded_ms: int | None = None
 
 
 class Standing(_Model):

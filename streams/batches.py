@@ -24,8 +24,10 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
 """Seconds between tries while a part is away."""
 BROKEN = 70
 """Exit code (EX_SOFTWARE) of a worker that met an error it does not understand."""
-
-
+MOST_BYTES = 4 * 1024 * 1024
+"""Of the messages of one batch: what one holds in memory is several times as much, and a few are in hand at once."""
+TURNS = 10
+"""Of the event loop, in which Faust hands over an event that it has: it takes about five."""
 START_AGAIN = 75
 """Exit code (EX_TEMPFAIL) of a worker that must start again with other topics."""
 
@@ -36,13 +38,62 @@ class TableStopped(FreshlineError):
     code = "table_stopped"
 
 
-async def batches(stream: faust.StreamT[bytes], size: int, wait: float) -> AsyncIterator[Sequence[Event]]:
-    """Up to `size` events, or what came within `wait` seconds. Not acknowledged: `acknowledge` does that.
+async def batches(stream: faust.StreamT[bytes], size: int) -> AsyncIterator[Sequence[Event]]:
+    """What has come since the last batch, at once: an idle stream gives each event alone, a busy one up to `size`, or
+    as many as are MOST_BYTES together.
 
-    Faust's `take()` acknowledges even when the body fails; `noack_take()` leaves it to us.
+    Not acknowledged: `acknowledge` does that. Faust's `take()` acknowledges even when the body fails, and both it and
+    `noack_take()` look only every so often whether something came.
     """
-    async for events in cast(faust.Stream[bytes], stream).noack_take(size, within=wait):
-        yield cast(Sequence[Event], events)
+    waiting: list[Event] = []
+    held = 0
+    some, room = asyncio.Event(), asyncio.Event()
+
+    async def keep(value: bytes | None) -> bytes | None:
+        nonlocal held
+        waiting.append(cast(Event, stream.current_event))
+        some.set()
+        held += len(value or b"")
+        if len(waiting) >= size or held >= MOST_BYTES:
+            room.clear()
+            await room.wait()
+        return value
+
+    stream.enable_acks = False
+    stream.add_processor(keep)
+    reading = asyncio.create_task(_read_all(stream))
+    reading.add_done_callback(lambda _: some.set())
+    try:
+        while await some.wait() and waiting:
+            await _all_there(waiting, size)
+            events = [*waiting]
+            waiting.clear()
+            held = 0
+            room.set()
+            if not reading.done():
+                some.clear()
+            yield events
+        reading.result()
+    finally:
+        reading.cancel()
+
+
+async def _all_there(waiting: Sequence[Event], size: int) -> None:
+    """Return once a batch is full, or nothing more is at hand: Faust hands events over one by one, and each takes it
+    some turns of the event loop. No time passes for an event that comes alone."""
+    seen = 0
+    while seen < len(waiting) < size:
+        seen = len(waiting)
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+            if len(waiting) > seen:
+                break
+
+
+async def _read_all(stream: faust.StreamT[bytes]) -> None:
+    """Let the stream's processors see whatever comes."""
+    async for _ in stream:
+        pass
 
 
 def acknowledge(events: Sequence[Event]) -> None:

@@ -4,6 +4,7 @@ dedupe (newest per record, none older than the index) ▸ chunk ▸ embed what i
 contract asks for it) ▸ upsert.
 """
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,13 +17,17 @@ from index.store import ChunkStore, Held, Vector, Version
 from schemas.change import Change
 from schemas.errors import Rejected
 from schemas.update import Update
+from streams.ahead import Ahead
 from streams.draft import Draft, Passages, draft, newest_per_record, text_hash
 from streams.early_labels import EarlyLabels
 from streams.historian import Historian
+from streams.remembered import Remembered
 from streams.updates import news
 
 TRUSTED_FOR = 1.0
 """Seconds for which what was read of the index is taken as still so when writing."""
+CUTS_REMEMBERED = 32 * 1024 * 1024
+"""Bytes of texts and passages at hand: of the batch that is written, and of the next ones, which were foreseen."""
 TITLE_SHARE = 4
 """A title takes at most one part in so many of the tokens the model reads."""
 
@@ -31,7 +36,8 @@ TITLE_SHARE = 4
 class Indexed:
     """What became of a batch. `embedded` counts texts the model saw; `outdated` what a newer version made void.
 
-    `updates`: what who waits for news is to be told, perhaps again: see `streams.updates`.
+    `updates`: what who waits for news is to be told, perhaps again: see `streams.updates`. `embedded_ms`: when all the
+    vectors were there, milliseconds since 1970, UTC; None where nothing was to be written.
     """
 
     written: int = 0
@@ -39,6 +45,7 @@ class Indexed:
     outdated: int = 0
     rejected: list[tuple[Change, Rejected]] = field(default_factory=list)
     updates: list[Update] = field(default_factory=list)
+    embedded_ms: int | None = None
 
 
 class Indexer:
@@ -53,10 +60,12 @@ class Indexer:
         embedder: Embedder,
         clock: Callable[[], float] = time.monotonic,
         historian: Historian | None = None,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._store = store
+        self._now_ms = now_ms
         self._historian = historian
-        self._embedder = embedder
+        self._ahead = Ahead(embedder)
         self._passages = passages_of(embedder)
         self._clock = clock
         self._early = EarlyLabels()
@@ -76,6 +85,17 @@ class Indexer:
                 self._apply(list(group), done)
         return done
 
+    def foresee(self, changes: Sequence[Change]) -> None:
+        """Embed what `apply` of these will need, while another thread applies those before. Changes nothing else.
+
+        What the index holds may change until then; so may what is needed, and then some of it was in vain. Raises as
+        `apply` does.
+        """
+        newest = newest_per_record(change for change in changes if _kind(change) == "content")
+        held = self._store.held(list(newest))
+        drafts = self._drafts(self._current(newest.values(), held, Indexed()), held, Indexed())
+        self._ahead.foresee(list(_missing(drafts, _held_vectors(drafts)).values()))
+
     def _apply(self, changes: Sequence[Change], done: Indexed) -> None:
         if not changes:
             return
@@ -90,6 +110,7 @@ class Indexer:
         vectors = self._vectors(drafts, done)
         passing = self._historian.passing(changes, drafts, self._passages) if self._historian else []
         vectors = self._vectors(passing, Indexed(), vectors) if passing else vectors
+        done.embedded_ms = self._now_ms()
         if self._clock() - read_at > TRUSTED_FOR:
             drafts = self._redrafted(drafts, done)
             vectors |= _held_vectors(drafts)
@@ -142,16 +163,16 @@ class Indexer:
         """
         known = _held_vectors(drafts) if known is None else known
         while True:
-            missing = {text_hash(text): text for d in drafts for text in d.texts if text_hash(text) not in known}
+            missing = _missing(drafts, known)
             try:
-                new = self._embedder.embed_passages(list(missing.values())) if missing else ()
+                new = self._ahead.embed(list(missing.values()))
             except (UnusableText, TextTooLong) as error:
                 unusable = list(missing.values())[error.index]
                 rejected = Rejected("malformed_event", f"the text cannot be embedded: {error}")
                 done.rejected += [(d.change, rejected) for d in drafts if unusable in d.texts]
                 drafts[:] = [d for d in drafts if unusable not in d.texts]
                 continue
-            done.embedded += len(missing)
+            done.embedded += self._ahead.seen()
             return known | dict(zip(missing, new, strict=True))
 
     def _write(self, versions: Sequence[tuple[Change, Version]], done: Indexed) -> None:
@@ -170,10 +191,16 @@ class Indexer:
 def passages_of(embedder: Embedder) -> Passages:
     """How texts are cut for an embedder: see `index.chunk`."""
     count, limit = embedder.count_tokens, embedder.spec.max_tokens
+    remembered = Remembered[tuple[str, str], Sequence[tuple[str, str]]](CUTS_REMEMBERED)
 
     def passages(title: str, text: str) -> Sequence[tuple[str, str]]:
-        short = clip(title, count, limit // TITLE_SHARE)
-        return [(part, embedding_text(short, part)) for part in chunk(text, count, limit, title=short)]
+        cut = remembered.get((title, text))
+        if cut is None:
+            short = clip(title, count, limit // TITLE_SHARE)
+            cut = [(part, embedding_text(short, part)) for part in chunk(text, count, limit, title=short)]
+            strings = title, text, *(string for passage in cut for string in passage)
+            remembered.put((title, text), cut, sum(map(sys.getsizeof, strings)))
+        return cut
 
     return passages
 
@@ -181,6 +208,11 @@ def passages_of(embedder: Embedder) -> Passages:
 def _kind(change: Change) -> str:
     """What may not share a step: a relabel takes its content from the index, as the changes before it left it."""
     return change.op if change.op in ("truncate", "relabel") else "content"
+
+
+def _missing(drafts: Sequence[Draft], known: Mapping[str, Vector]) -> dict[str, str]:
+    """Text hash -> text, of all that has no vector yet."""
+    return {text_hash(text): text for d in drafts for text in d.texts if text_hash(text) not in known}
 
 
 def _held_vectors(drafts: Sequence[Draft]) -> dict[str, Vector]:

@@ -32,6 +32,8 @@ class Applier(Protocol):
 
     def apply(self, changes: Sequence[Change]) -> Indexed: ...
 
+    def foresee(self, changes: Sequence[Change]) -> None: ...
+
 
 class LiveIndexer:
     """An `Applier`. `open_` makes one for a generation, or raises Misconfigured where this process cannot.
@@ -71,6 +73,11 @@ class LiveIndexer:
             self._appliers = {live.number: self._appliers[live.number]}
             assert done is not None
             return done
+
+    def foresee(self, changes: Sequence[Change]) -> None:
+        """Embed what these will need, for the generation that the last batch went to; see `Indexer.foresee`."""
+        for applier in [*self._appliers.values()]:
+            applier.foresee(changes)
 
     def look(self) -> None:
         """Agree to a pause that is asked for, and keep it: for a worker that has no batch to apply."""

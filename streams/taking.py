@@ -20,6 +20,9 @@ from streams.past import Past, RawReader, streamed_before, values_before
 from streams.positions import Positions
 from streams.send import Message, Send
 
+LABELS_REMEMBERED = 100_000
+"""Labels that need not be told of again, at most; a company has millions. To tell again changes nothing."""
+
 
 class Taking:
     """`partitions` is the number of partitions of freshline.changes: each gets a truncate."""
@@ -45,13 +48,16 @@ class Taking:
             reason = None if raw.redriven else limits.exceeded(raw.origin.topic, result.rejected)
             if reason is not None and raw.origin.topic in self._tables:
                 await self._stop(raw, reason, send)
-        labels = {t.label.id: t.label for t in taken if t.label and t.label.id not in self._known_labels}
+        named = ((t.change.label, t.label) for t in taken if t.change and t.change.label and t.label)
+        labels = {name: label for name, label in named if name not in self._known_labels}
         messages = [Message.of(LABELS, str(i), LabelDefinition(id=i, label=label)) for i, label in labels.items()]
         for raw, result in zip(raws, taken, strict=True):
             messages += self._messages(raw, result)
         await send(messages)
         self._limits = limits
         self._known_labels |= labels.keys()
+        if len(self._known_labels) > LABELS_REMEMBERED:
+            self._known_labels = {*labels}
 
     async def _take(self, raw: RawEvent) -> Taken:
         before = self._positions.before(raw.origin)

@@ -31,9 +31,10 @@ def news(changes: Iterable[Change], drafts: Iterable[Draft], refused: Collection
                 yield _update(draft.change, draft.rows[0], kind)
 
 
-def update_messages(updates: Iterable[Update]) -> list[Message]:
-    """Each version once."""
-    once = {(update.record_id, update.position): update for update in updates}
+def update_messages(updates: Iterable[Update], begun_ms: int, embedded_ms: int | None) -> list[Message]:
+    """Each version once, with the times of its batch."""
+    times = {"begun_ms": begun_ms, "embedded_ms": embedded_ms}
+    once = {(update.record_id, update.position): update.model_copy(update=times) for update in updates}
     return [Message.of(UPDATES, update.record_id, update) for update in once.values()]
 
 

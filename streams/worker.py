@@ -34,6 +34,9 @@ COMMIT_INTERVAL = 0.2
 
 SESSION = 10.0
 """Seconds without a heartbeat after which Kafka gives a dead worker's partitions to another."""
+FETCHED = 128 * 1024
+"""Bytes of one partition that are read at a time, a single larger message apart. What was read of all topics is handed
+out before more is: so of a backlog of raw events little enough that indexing need not wait for the rest of it."""
 HISTORY_EVERY = 60.0
 """Seconds between looks at which past is to be kept, and which is old enough to go."""
 STATES_EVERY = 5.0
@@ -128,6 +131,7 @@ def _app(settings: Settings) -> faust.App:
         broker_commit_interval=COMMIT_INTERVAL,
         broker_session_timeout=SESSION,
         broker_heartbeat_interval=SESSION / 4,
+        consumer_max_fetch_size=FETCHED,
         stream_wait_empty=True,
         stream_buffer_maxsize=2 * settings.batch_size,  # what is read ahead of a part that is away; then reading pauses
         producer_linger=0.0,

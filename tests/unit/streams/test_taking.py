@@ -62,16 +62,6 @@ async def test_the_rows_of_a_batch_keep_their_order(taking: Taking, kafka: Kafka
     assert [change.text for change in kafka.changes] == ["1", "2", "3"]
 
 
-async def test_a_label_is_defined_once_and_again_when_sending_it_failed(taking: Taking, kafka: Kafka) -> None:
-    kafka.error = Unavailable("Kafka")
-    with pytest.raises(Unavailable):
-        await taking.take([raw(envelope())], kafka.send)
-    await taking.take([raw(envelope()), raw(envelope())], kafka.send)
-    await taking.take([raw(envelope())], kafka.send)
-    await taking.take([raw(envelope(region="us"))], kafka.send)
-    assert (len(kafka.of("freshline.labels")), len(kafka.of("freshline.changes"))) == (2, 4)
-
-
 async def test_a_bad_event_goes_whole_to_the_dead_letters_and_the_others_go_on(taking: Taking, kafka: Kafka) -> None:
     await taking.take([raw(b"\xff broken", key=b"\x00key", offset=11), raw(envelope())], kafka.send)
     assert kafka.letters == [

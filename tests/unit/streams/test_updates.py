@@ -149,3 +149,23 @@ async def test_the_job_sends_each_version_once_and_only_after_the_index_has_it(s
         [[change.record_id]],
     )
     assert b"a text" not in sent.value
+
+
+async def test_an_update_says_when_its_batch_was_taken_up_and_when_it_had_its_vectors(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.job.now_ms", lambda: 1_000)
+    indexer = Indexer(store, HashEmbedder(dimension=16), now_ms=lambda: 1_030)
+    kafka, taking = Kafka(), Taking(tables_by_topic([CONTRACT]), RawTopic(), 1000, partitions=3)
+    job = Job({}, taking, indexer, Tracker.__new__(Tracker))
+    value = upsert("1", 5).model_dump_json().encode()
+    await job.index([RawEvent(Origin(topic="freshline.changes", partition=0, offset=3), b"k", value)], kafka.send)
+    job._thread.shutdown()
+    update = Update.model_validate_json(kafka.sent[0].value)
+    assert (update.begun_ms, update.embedded_ms) == (1_000, 1_030)
+
+
+def test_an_update_of_before_it_told_its_times_can_be_read(indexer: Indexer) -> None:
+    (update,) = indexer.apply([upsert("1", 5)]).updates
+    older = update.model_dump_json(exclude={"begun_ms", "embedded_ms"})
+    assert Update.model_validate_json(older) == update
