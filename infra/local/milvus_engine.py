@@ -13,6 +13,7 @@ from typing import Any
 from milvus_lite.db import MilvusLite
 from milvus_lite.exceptions import DataDirLockedError
 
+from infra.local.milvus_answers import quicken_answers
 from infra.local.milvus_hardening import harden_engine
 from infra.local.milvus_repair import (
     RepairFailed,
@@ -20,6 +21,7 @@ from infra.local.milvus_repair import (
     drop_unfinished_collections,
     load_repaired,
 )
+from infra.local.milvus_search import quicken_engine
 
 SUPPORTED_ENGINE = "3.2.2"
 
@@ -40,6 +42,8 @@ def open_engine(data: Path) -> Any:
     if installed != SUPPORTED_ENGINE:
         raise EngineRefused(f"milvus-lite is {installed}, this server fits {SUPPORTED_ENGINE}: install that one")
     harden_engine()
+    quicken_engine()
+    quicken_answers()
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         engine: Any = MilvusLite(str(data))

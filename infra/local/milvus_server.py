@@ -8,6 +8,7 @@ Exit codes: 1 cannot start (the reason is on stderr), 70 stopped because the dis
 """
 
 import argparse
+import gc
 import ipaddress
 import logging
 import os
@@ -26,6 +27,8 @@ from infra.local.milvus_lock import PhaseFairLock
 MEGABYTE = 1024 * 1024
 CALLS_AT_ONCE = 32
 STOP_GRACE_S = 5.0
+GARBAGE_EVERY = 50_000
+"""Objects made since garbage was last looked for: a row of a call is some dozens, and they go by themselves."""
 MEMTABLE_HELP = "megabytes kept unindexed in memory before they are flushed; more makes searches slow"
 GRPC_OPTIONS = [
     ("grpc.so_reuseport", 0),  # else a second server could share the port unnoticed
@@ -64,7 +67,8 @@ def serve(options: argparse.Namespace, stop: threading.Event) -> None:
     address = loopback_address(options.host, options.port)
     token = read_token(options.token_file)
     os.environ["MILVUS_LITE_MEMTABLE_MEMORY_LIMIT_BYTES"] = str(max(1, int(options.memtable_mb * MEGABYTE)))
-    from infra.local.milvus_engine import EngineRefused, open_engine  # after the limit above: read at import
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # several searches share the cores, so none takes all of them
+    from infra.local.milvus_engine import EngineRefused, open_engine  # after what is set above: read at import
 
     try:
         engine = open_engine(options.data)
@@ -73,6 +77,8 @@ def serve(options: argparse.Namespace, stop: threading.Event) -> None:
     lock = PhaseFairLock()
     try:
         server = _start(engine, lock, token, address)
+        gc.freeze()  # what is loaded stays: it need not be looked through for garbage
+        gc.set_threshold(GARBAGE_EVERY)
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         log.info("serving %s on %s", options.data, address)

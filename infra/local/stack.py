@@ -10,7 +10,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -63,11 +63,13 @@ class Stack:
             prerequisites.ensure(self._report)
             jars.resolve(self._home.jars, self._report)
 
-    def up(self) -> None:
-        """Every server healthy when this returns. Raises Misconfigured, or Unavailable naming each other."""
+    def up(self, names: Collection[str] = ()) -> None:
+        """Every server, or those named, healthy when this returns. Raises Misconfigured, or Unavailable naming each
+        other."""
         self.prepare()
         with self._lock():
             servers = [part for part in self._parts_on_usable_ports() if not part.service]
+            servers = [part for part in servers if not names or part.name in names]
             self._together(servers, self._bring_up)
 
     def up_services(self) -> None:
