@@ -27,7 +27,7 @@ WRITE_PAGE = 150
 """Rows in one call: even of the largest rows (about 0.35 MB) so many stay under the 64 MB of a message."""
 STRAYS_PAGE = 50
 """Records whose chunks are looked for by a scan; all of them come in one answer, of at most 16,384 rows."""
-_SHOWN = [name for name in CHUNK_FIELDS if name != "vector"]
+_SHOWN = [name for name in CHUNK_FIELDS if name not in ("chunk_id", "vector")]
 
 
 class MilvusStore:

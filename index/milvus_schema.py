@@ -12,10 +12,8 @@ from pymilvus.exceptions import MilvusException
 
 from index.chunk import embedding_text
 from index.embedder import ModelSpec
-from index.store import Mark, Row
+from index.store import Mark, Row, Vector
 from index.words import occurrences
-from schemas.label import LabelId
-from schemas.position import Position
 
 TEXT_LIMIT = 65_535
 """Bytes in a VARCHAR field, at most."""
@@ -40,6 +38,8 @@ _INTEGERS = ("label", "commit_ms", "event_ms", "chunk", "chunks")
 CHUNK_FIELDS = (*_VARCHARS, *_INTEGERS, "vector")
 WORDS = "words"
 """The field of a chunk's words, never read back: see `index.words`. Indexes of before 0.5 have none."""
+_OF_A_ROW = [name for name in (*_VARCHARS, *_INTEGERS) if name != "chunk_id"]
+NO_VECTOR: Vector = np.empty(0, dtype=np.float32)
 MARK_FIELDS = [field.name for field in fields(Mark)]
 FLAT = {"index_type": "FLAT", "metric_type": "COSINE"}
 _CHUNK_INDEXES = {
@@ -79,11 +79,8 @@ def to_entity(row: Row, with_words: bool = True) -> dict[str, Any]:
 
 def from_entity(entity: dict[str, Any]) -> Row:
     """Read a row back; without a vector where none was fetched."""
-    values = {name: entity[name] for name in (*_VARCHARS, *_INTEGERS) if name != "chunk_id"}
-    vector = np.asarray(entity.get("vector", ()), dtype=np.float32)
-    values["label"] = LabelId(int(values["label"]))
-    values["position"] = Position(values["position"])
-    return Row(**values, vector=vector)
+    vector = np.asarray(entity["vector"], dtype=np.float32) if "vector" in entity else NO_VECTOR
+    return Row(**{name: entity[name] for name in _OF_A_ROW}, vector=vector)
 
 
 def to_mark(entity: dict[str, Any]) -> Mark:

@@ -7,6 +7,7 @@ one model, and a generation that stops being live meanwhile still answers.
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,9 @@ from schemas.settings import Settings, read_secret
 
 AHEAD_S = 1.0
 """Seconds between looks whether a generation is being made whose model is not loaded yet."""
+
+ASKING = 8
+"""Questions that ask at once which generation is live."""
 
 log = logging.getLogger("freshline.query")
 
@@ -53,6 +57,7 @@ class LiveIndex:
 
     def __init__(self, index: Index) -> None:
         self._index = index
+        self._asking = ThreadPoolExecutor(ASKING, thread_name_prefix="live")
         self._lock = threading.Lock()
         self._loading = threading.Lock()
         self._opened: dict[int, Live] = {}
@@ -65,6 +70,15 @@ class LiveIndex:
         except Misconfigured as error:
             log.error("%s", error)
             raise IndexUnavailable("the index is not usable here; the server's log says why") from error
+
+    def ahead(self) -> tuple[Live | None, Callable[[], Live]]:
+        """The generation that was live when that was last asked, and how to get `now`, which is being asked meanwhile.
+
+        So a question can be embedded in the time that takes: it is another model's only right after a rebuild.
+        """
+        with self._lock:
+            last = next(iter(self._opened.values()), None)
+        return last, self._asking.submit(self.now).result
 
     def open(self) -> Live:
         """As `now`, but raises Misconfigured where the model is not to be had, saying what to do."""

@@ -80,6 +80,8 @@ class Parts:
     """Counts what hits take of a prompt; the embedder's own tokens where there is none."""
     ranking_s: float = inf
     """After so many seconds ranking fetches no more, and the answer is not `exact`."""
+    ahead: Callable[[], tuple[Live | None, Callable[[], Live]]] | None = None
+    """Gives the generation that was live last, and what `live` gives, asked for meanwhile."""
 
 
 def answer(parts: Parts, asker: Asker, circumstances: Circumstances, question: Question) -> Answer:
@@ -143,8 +145,7 @@ def _draw(
         require_known_columns(question, [parts.grounds.contracts[each.source] for each in permitted.statuses])
     with watch.measure("embed"):
         # After authorizing: what a watermark says is searchable is in the generation that is live by then.
-        live = parts.live()
-        vector = _embed(live.embedder, question)
+        live, vector = _embedded(parts, question)
     now_ms = page.now_ms if page else parts.clock().wall_ms
     rows, at_ms, contracts = live.store, now_ms, parts.grounds.contracts
     if question.as_of_ms is not None:
@@ -204,6 +205,19 @@ def _reranker(parts: Parts, question: Question) -> Reranker | None:
     if question.rerank and parts.reranker is None:
         raise RerankUnavailable()
     return parts.reranker if question.rerank else None
+
+
+def _embedded(parts: Parts, question: Question) -> tuple[Live, Vector]:
+    """The live generation, and the question's vector by its model."""
+    last, now = parts.ahead() if parts.ahead else (None, parts.live)
+    if last is None:
+        live = now()
+        return live, _embed(live.embedder, question)
+    try:
+        vector = _embed(last.embedder, question)
+    finally:
+        live = now()
+    return live, vector if live.embedder is last.embedder else _embed(live.embedder, question)
 
 
 def _embed(embedder: Embedder, question: Question) -> Vector:

@@ -8,6 +8,7 @@ has expired; from then on such tokens are refused.
 import os
 import secrets
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ SIGNING_KEY = "signing.pem"
 PUBLIC_SUFFIX = ".pub.pem"
 CLOCK_SKEW_S = 5
 """How far ahead the clock of who minted a token may be. An expired token gets nothing on top."""
+KEYS_REMEMBERED = 64
+"""Public keys whose text was read before; whether they are in the folder is looked at each time."""
 LONGEST_ID = 256
 """Characters of a revocation id."""
 _CLAIMS = ("iss", "aud", "sub", "tenant", "iat", "nbf", "exp", "jti")
@@ -77,19 +80,29 @@ def load_private_key(path: Path) -> Ed25519PrivateKey:
 
 
 def load_public_keys(folder: Path) -> dict[str, Ed25519PublicKey]:
-    """Every public key by its id. Raises Misconfigured for none, or one that is not what its name says."""
-    keys: dict[str, Ed25519PublicKey] = {}
-    for path in sorted(folder.glob(f"*{PUBLIC_SUFFIX}")):
-        try:
-            key = load_pem_public_key(path.read_bytes())
-        except (OSError, ValueError, UnsupportedAlgorithm):
-            raise Misconfigured(f"{path} is not a public key in PEM") from None
-        if not isinstance(key, Ed25519PublicKey) or path.name != f"{key_id(key)}{PUBLIC_SUFFIX}":
-            raise Misconfigured(f"{path} is not the Ed25519 key its name says")
-        keys[key_id(key)] = key
+    """Every public key that is there now, by its id. Raises Misconfigured for none, or one that is not what its name
+    says."""
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.endswith(PUBLIC_SUFFIX))
+        pems = {name: (folder / name).read_bytes() for name in names}
+    except OSError as error:
+        raise Misconfigured(f"no public key (*{PUBLIC_SUFFIX}) can be read in {folder}: {error.strerror}") from None
+    keys = dict(_public_key(folder, name, pem) for name, pem in pems.items())
     if not keys:
         raise Misconfigured(f"no public key (*{PUBLIC_SUFFIX}) in {folder}, so no token could be verified")
     return keys
+
+
+@lru_cache(maxsize=KEYS_REMEMBERED)
+def _public_key(folder: Path, name: str, pem: bytes) -> tuple[str, Ed25519PublicKey]:
+    """Its id and the key. A failure is not remembered."""
+    try:
+        key = load_pem_public_key(pem)
+    except (ValueError, UnsupportedAlgorithm):
+        raise Misconfigured(f"{folder / name} is not a public key in PEM") from None
+    if not isinstance(key, Ed25519PublicKey) or name != f"{key_id(key)}{PUBLIC_SUFFIX}":
+        raise Misconfigured(f"{folder / name} is not the Ed25519 key its name says")
+    return key_id(key), key
 
 
 def key_id(key: Ed25519PublicKey) -> str:

@@ -31,6 +31,9 @@ def lag(
 
     settings = Settings.load(os.environ)
     read = Lag(load(settings.sources), settings)
+    while watch and not out.is_terminal:
+        out.print(lag_view(read()), soft_wrap=True)
+        time.sleep(EVERY_S)
     if watch:
         with Live(console=out, auto_refresh=False) as live:
             while True:

@@ -19,7 +19,7 @@ from schemas.topics import CHANGES
 log = logging.getLogger("freshline.query")
 REPLY_S = 1.0
 """For each question to Kafka."""
-NEW_S, OLD_S, PATIENCE_S = 1.0, 10.0, 0.5
+NEW_S, OLD_S, PATIENCE_S = 1.0, 10.0, 1.5
 """Seconds: what is younger is not read again, what is older is not told; how long one asker waits for a reading."""
 
 Rows = Callable[[str], int]

@@ -14,7 +14,7 @@ from typing import Any
 
 from limits import RateLimitItem, parse
 from limits.errors import ConfigurationError, StorageError
-from limits.storage import Storage, storage_from_string
+from limits.storage import MemoryStorage, Storage, storage_from_string
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from query.asker import Asker
@@ -24,6 +24,8 @@ from schemas.errors import Misconfigured
 PREFIX = "freshline"
 MOST_KNOWN = 10_000
 IN_MEMORY = "memory://"
+SWEEP_S = 10.0
+"""Between looks for counts that have expired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,23 @@ def _rate(name: str, text: str) -> RateLimitItem:
         raise Misconfigured(f"the rate for {name}, {text!r}, is none; write for example 100/minute") from None
 
 
+class _Memory(MemoryStorage):
+    """The library starts a thread after each request that takes away what has expired; here that is done by who counts,
+    now and then. What has expired does not count meanwhile either."""
+
+    def __init__(self) -> None:
+        self._sweeps_at = 0.0
+        super().__init__(wrap_exceptions=True)
+
+    def _MemoryStorage__schedule_expiry(self) -> None:
+        if time.monotonic() >= self._sweeps_at:
+            self._sweeps_at = time.monotonic() + SWEEP_S
+            self._MemoryStorage__expire_events()  # type: ignore[attr-defined]
+
+
 def _storage(uri: str) -> Storage:
+    if uri == IN_MEMORY:
+        return _Memory()
     try:
         storage = storage_from_string(uri, wrap_exceptions=True)
     except (ConfigurationError, ImportError, ValueError, StorageError) as error:

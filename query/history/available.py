@@ -25,7 +25,8 @@ def require_known(as_of_ms: int, searched: Collection[str], statuses: Collection
     asked = [status for status in statuses if status.source in searched]
     wrong = [f"{one.source} {why}" for one in asked for why in _problems(as_of_ms, one, known)]
     if wrong:
-        raise AsOfUnavailable(f"as_of_ms {as_of_ms} cannot be answered: {'; '.join(wrong)}")
+        remedy = "; ask fewer sources with `sources`" if len(wrong) < len(asked) else ""
+        raise AsOfUnavailable(f"as_of_ms {as_of_ms} cannot be answered: {'; '.join(wrong)}{remedy}")
 
 
 def _problems(as_of_ms: int, status: SourceStatus, known: Known) -> Iterator[str]:

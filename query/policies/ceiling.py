@@ -14,8 +14,7 @@ def within_ceiling(
     """
     if not ceiling:
         return frozenset(reached)
-    return frozenset(label for label in reached if label in definitions and is_within(definitions[label], ceiling))
-
-
-def is_within(label: Label, ceiling: Mapping[str, Set[str]]) -> bool:
-    return all(label.attributes.get(name) in allowed for name, allowed in ceiling.items())
+    below = [(label, definitions[label].attributes) for label in reached if label in definitions]
+    for name, allowed in ceiling.items():
+        below = [(label, attributes) for label, attributes in below if attributes.get(name) in allowed]
+    return frozenset(label for label, _ in below)

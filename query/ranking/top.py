@@ -13,11 +13,13 @@ from query.ranking.pick import EVERY, Rule
 from query.ranking.relevance import Batch, Fetch
 from query.ranking.scored import Permits, Scored, best_per_record
 
-FIRST_FETCH = 64
-GROWTH = 4
+FIRST_FETCH = 128
+"""Chunks. So many mostly prove the answer: a second search costs more than rows that turn out not to be needed."""
+GROWTH = 2
+"""What the second search is among is mostly so much less that as many rows as before would prove it."""
 MOST_FETCHED = 16_384
 """Milvus returns no more rows than this in one search."""
-MOST_STEPS = 8
+MOST_STEPS = 10
 
 
 @dataclass(frozen=True, slots=True)

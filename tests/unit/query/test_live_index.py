@@ -134,3 +134,23 @@ def test_many_questions_at_once_load_a_model_once(stage: Stage) -> None:
     for thread in threads:
         thread.join(10)
     assert stage.loaded == ["old"]
+
+
+def test_what_was_live_last_is_given_at_once_and_what_is_live_now_is_asked(stage: Stage) -> None:
+    assert stage.index.ahead()[0] is None
+    first = stage.index.now()
+    stage.generations.there[2] = Generation(2, NEW)
+    stage.generations.number = 2
+    last, now = stage.index.ahead()
+    assert last is first
+    assert now().embedder.spec.name == "new"
+    assert stage.index.ahead()[0] is now()
+
+
+def test_an_index_that_is_away_is_said_to_be_so_by_who_is_asked_and_not_before(stage: Stage) -> None:
+    first = stage.index.now()
+    stage.generations.away = True
+    last, now = stage.index.ahead()
+    assert last is first
+    with pytest.raises(IndexUnavailable):
+        now()

@@ -112,3 +112,20 @@ def test_an_index_that_is_away_is_a_typed_refusal(company, alice: Principal) -> 
 def test_a_query_the_model_cannot_read_is_refused_in_words(company, alice: Principal, query: str) -> None:
     with pytest.raises(InvalidQuestion, match="the query"):
         company.answer(alice, Question.model_construct(query=query))
+
+
+def test_a_question_is_embedded_anew_by_the_model_that_became_live_meanwhile(company, alice: Principal) -> None:
+    company.put("helpdesk/tickets/1", "printer on fire", OWN)
+    before = Live(HashEmbedder(dimension=8), company.store)
+    now = Live(company.embedder, company.store)
+    given = company.answer(alice, Question(query="printer on fire"), ahead=lambda: (before, lambda: now))
+    assert given.hits[0].similarity == pytest.approx(1.0, abs=1e-5)
+
+
+def test_an_index_that_went_away_refuses_also_when_the_question_is_embedded_already(company, alice: Principal) -> None:
+    def away() -> Live:
+        raise IndexUnavailable
+
+    last = Live(company.embedder, company.store)
+    with pytest.raises(IndexUnavailable):
+        company.answer(alice, Question(query="printer on fire"), ahead=lambda: (last, away))

@@ -149,3 +149,24 @@ def test_a_public_key_under_another_keys_name_is_refused(tmp_path: Path) -> None
     generate_keys(tmp_path).rename(tmp_path / "0123456789abcdef.pub.pem")
     with pytest.raises(Misconfigured, match="not the Ed25519 key its name says"):
         load_public_keys(tmp_path)
+
+
+def test_what_is_in_the_folder_of_keys_counts_each_time_also_of_keys_that_were_read_before(tmp_path: Path) -> None:
+    first, second = generate_keys(tmp_path), KEY.public_key()
+    pem = second.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    added = tmp_path / f"{key_id(second)}.pub.pem"
+    added.write_bytes(pem)
+    assert load_public_keys(tmp_path).keys() == {first.name.partition(".")[0], key_id(second)}
+    first.unlink()
+    assert load_public_keys(tmp_path).keys() == {key_id(second)}
+    added.rename(first)
+    with pytest.raises(Misconfigured, match="not the Ed25519 key its name says"):
+        load_public_keys(tmp_path)
+    first.write_bytes(b"no key")
+    with pytest.raises(Misconfigured, match="not a public key"):
+        load_public_keys(tmp_path)
+    first.unlink()
+    with pytest.raises(Misconfigured, match="no public key"):
+        load_public_keys(tmp_path)
+    with pytest.raises(Misconfigured, match="no public key"):
+        load_public_keys(tmp_path / "nowhere")

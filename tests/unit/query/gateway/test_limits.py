@@ -3,7 +3,7 @@ from limits.errors import StorageError
 from limits.storage import MemoryStorage
 
 from query.asker import Asker, Link, Mandate
-from query.gateway.limits import RateLimits, Rates
+from query.gateway.limits import RateLimits, Rates, _Memory
 from query.gateway.manners import Manners
 from query.gateway.refusals import LimitsUnavailable, RateLimited
 from query.principal import Principal
@@ -72,6 +72,23 @@ def test_after_too_many_bad_tokens_of_an_address_unknown_ones_are_not_looked_at_
         limits.suspect("192.0.2.1", "good")
 
 
+def test_counting_in_memory_starts_no_thread(monkeypatch) -> None:
+    """As long as the library asks the method that is overridden."""
+    limits = RateLimits(Rates(agent="3/hour"))
+    limits._counter.storage.timer.join(10)  # the one that it starts when it is made
+    monkeypatch.setattr("threading.Timer.start", None)
+    assert admitted(limits, Asker(ALICE), 5) == 3
+
+
+def test_counts_that_have_expired_are_taken_away_when_the_next_request_is_counted(monkeypatch) -> None:
+    monkeypatch.setattr("query.gateway.limits.SWEEP_S", 0.0)
+    memory = _Memory()
+    memory.incr("old", 60)
+    memory.expirations["old"] = 0.0
+    memory.incr("new", 60)
+    assert set(memory.storage) == {"new"}
+
+
 class Away(MemoryStorage):
     """A storage that is not there; what it says holds a password."""
 
@@ -82,7 +99,7 @@ class Away(MemoryStorage):
 def test_while_the_storage_is_away_nobody_is_served_and_nothing_of_it_is_told(monkeypatch) -> None:
     monkeypatch.setattr("query.gateway.limits.storage_from_string", lambda *_, **__: Away())
     with pytest.raises(LimitsUnavailable) as refused:
-        RateLimits().admit(Asker(ALICE))
+        RateLimits(Rates(storage="redis://host")).admit(Asker(ALICE))
     assert "hunter2" not in str(refused.value)
 
 

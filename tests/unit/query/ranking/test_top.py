@@ -8,7 +8,7 @@ from index.store import Found
 from query.ranking.decay import Decay, Terms
 from query.ranking.relevance import NOISE, Batch
 from query.ranking.scored import Scored, best_per_record
-from query.ranking.top import FIRST_FETCH, Wanted, exact_top
+from query.ranking.top import FIRST_FETCH, GROWTH, Wanted, exact_top
 
 DAY_S = 86_400.0
 DECAY = Decay({"helpdesk": Terms(DAY_S, 0.3), "wiki": Terms(100 * DAY_S, 0.0)}, NOW_MS)
@@ -49,14 +49,15 @@ def test_a_fresh_row_beats_more_similar_old_ones_however_many_there_are() -> Non
     old = [found(f"old/{n}", 0.9, age_s=30 * DAY_S) for n in range(1000)]
     ranked = (shelf := Shelf([*old, found("fresh", 0.5)])).top(1)
     assert (names(ranked), ranked.exact) == (["fresh"], True)
-    assert shelf.asked == [64, 256, 1024]
+    assert shelf.asked == [FIRST_FETCH * GROWTH**n for n in range(len(shelf.asked))]
+    assert shelf.asked[-2] < 1001 <= shelf.asked[-1]
 
 
 def test_the_second_fetch_is_among_those_alone_that_are_fresh_enough_to_win() -> None:
     old = [found(f"old/{n}", 0.9 - n / 10_000, age_s=DAY_S) for n in range(1000)]
     ranked = (shelf := Shelf([*old, *(found(f"new/{n}", 0.7) for n in range(20))])).top(10)
     assert names(ranked) == [f"new/{n}" for n in sorted(range(20), key=str)][:10]
-    assert (len(shelf.asked), ranked.exact, ranked.fetched) == (2, True, 84)
+    assert (len(shelf.asked), ranked.exact, ranked.fetched) == (2, True, FIRST_FETCH + 20)
     assert not shelf.windows[0]
     assert NOW_MS - DAY_S * 1000 < shelf.windows[1]["helpdesk"] < NOW_MS
 
@@ -82,14 +83,19 @@ def test_one_record_of_very_many_chunks_does_not_hide_the_others() -> None:
 def test_beyond_what_one_search_returns_it_is_said_that_the_proof_is_missing() -> None:
     old = [found(f"old/{n}", 0.9, age_s=1e6 * DAY_S) for n in range(1000)]
     ranked = (shelf := Shelf(old)).top(2, most=200)
-    assert (shelf.asked[:2], ranked.exact, ranked.ended) == ([64, 200], False, False)
+    assert (shelf.asked[:2], ranked.exact, ranked.ended) == ([FIRST_FETCH, 200], False, False)
 
 
 def test_when_time_is_up_no_more_is_fetched_and_it_is_said_that_the_proof_is_missing() -> None:
     old = [found(f"old/{n}", 0.9, age_s=30 * DAY_S) for n in range(1000)]
     shelf, late = Shelf([*old, found("fresh", 0.5)]), iter([True, False])
     ranked = exact_top(shelf.fetch, DECAY, ["helpdesk"], Wanted(1, in_time=lambda: next(late)))
-    assert (shelf.asked, ranked.exact, ranked.ended, len(ranked.records)) == ([64, 256], False, False, 1)
+    assert (shelf.asked, ranked.exact, ranked.ended, len(ranked.records)) == (
+        [FIRST_FETCH, GROWTH * FIRST_FETCH],
+        False,
+        False,
+        1,
+    )
 
 
 def test_nothing_to_see_is_an_exact_answer() -> None:
@@ -109,7 +115,7 @@ class Changing(Shelf):
 
 
 def test_what_a_later_fetch_no_longer_shows_is_forgotten() -> None:
-    old = [found(f"old/{n}", 0.9, age_s=DAY_S) for n in range(100)]
+    old = [found(f"old/{n}", 0.9, age_s=DAY_S) for n in range(FIRST_FETCH + 4)]
     shelf = Changing([*old, found("gone", 0.95), found("new", 0.8)])
     shelf.change = lambda chunks: [one for one in chunks if one.row.record_id != "gone"]
     ranked = shelf.top(2)
@@ -117,7 +123,7 @@ def test_what_a_later_fetch_no_longer_shows_is_forgotten() -> None:
 
 
 def test_what_was_ruled_out_by_a_row_that_is_gone_is_looked_at_again() -> None:
-    old = [found(f"old/{n}", 0.9, age_s=DAY_S) for n in range(100)]
+    old = [found(f"old/{n}", 0.9, age_s=DAY_S) for n in range(FIRST_FETCH + 4)]
     shelf = Changing([*old, found("gone", 0.95), found("mid", 0.92, age_s=DAY_S / 4)])
     shelf.change = lambda chunks: (
         [found("older", 0.92, age_s=DAY_S)] + [one for one in chunks if one.row.record_id != "gone"]
@@ -127,7 +133,7 @@ def test_what_was_ruled_out_by_a_row_that_is_gone_is_looked_at_again() -> None:
 
 
 def test_of_two_versions_of_a_record_the_newer_one_counts() -> None:
-    old = [found(f"old/{n}", 0.9, age_s=DAY_S) for n in range(100)]
+    old = [found(f"old/{n}", 0.9, age_s=DAY_S) for n in range(FIRST_FETCH + 4)]
     shelf = Changing([*old, found("r", 0.99, age_s=20 * DAY_S), found("r", 0.85, chunk=1)])
     shelf.change = lambda chunks: [
         *(one for one in chunks if one.row.record_id != "r"),
