@@ -8,10 +8,11 @@ FRESHLINE := $(BIN)/freshline
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup demo up down status test check unit live long bench bench-authorize bench-ranking bench-retrieval bench-push chaos leaks lock clean
+.PHONY: help setup demo up down status test check unit live long bench bench-labels bench-push bench-retrieval \
+  chaos leaks lock clean
 
 help:  ## What can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: install python3.11 with its venv module, or set PYTHON=..."; exit 1; }
@@ -54,14 +55,17 @@ long: setup  ## Live tests that take minutes: rebuild, chaos, outages of minutes
 
 test: check unit live  ## Everything CI runs
 
-bench: setup bench-authorize  ## Commit to answer, sampled on an otherwise idle stack; and what authorising adds
-	@$(FRESHLINE) bench
+BENCHES := ingest-new ingest-mix freshness search scale correctness ranking authorize
+bench: setup  ## All benchmarks beside rivals and limits, under 30 minutes on two cores; one: bench-ingest-new and so on
+	@$(BIN)/python -m bench all $(if $(QUICK),--quick)
 
-bench-authorize: $(VENV)/.installed  ## What authorising adds to a search, on an index of its own
-	@$(BIN)/python -m bench.authorize
+# One of them: bench-NAME for each of BENCHES. QUICK=1: a small one, to see that it runs.
+.PHONY: $(addprefix bench-,$(BENCHES))
+$(addprefix bench-,$(BENCHES)): bench-%: setup
+	@$(BIN)/python -m bench $* $(if $(QUICK),--quick)
 
-bench-ranking: setup  ## Answers beside brute force and Milvus's decay ranker: overlap, searches, time
-	@$(BIN)/python -m bench.ranking
+bench-labels: setup  ## How large a search's filter gets, simulated, and what labels cost: into docs/scaling.md
+	@$(BIN)/python -m bench.labels
 
 bench-push: setup  ## Commit to push, by stream and by webhook
 	@$(BIN)/python -m bench.push

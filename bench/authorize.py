@@ -6,9 +6,7 @@ Everything is measured in turns, so that whatever else the machine does meets al
 """
 
 import json
-import os
 import random
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from bench.common.options import Options
+from bench.common.page import Section, table
+from bench.common.result import Bar, Result
 from bench.milvus import new_store, server, write
 from index.embedder import ModelSpec
 from index.milvus import MilvusStore
@@ -34,6 +35,7 @@ from query.ranking.top import FIRST_FETCH
 from query.view import PermissionView
 from schemas.answer import Question
 from schemas.contract import Contract
+from schemas.errors import Misconfigured
 from schemas.label import Label, LabelDefinition
 from schemas.position import Position
 from schemas.progress import Progress
@@ -46,7 +48,6 @@ DIMENSION = 384
 WARM_UP, ROUNDS = 20, 300
 MOST = 0.10
 NOW = Instant(1_800_000_000_000, 1000.0)
-RESULT = Path(__file__).parent / "results" / "authorize.json"
 SOURCE = "wiki"
 ASKER = Asker(
     Principal("ann@acme.example", "acme", "planner"),
@@ -101,30 +102,22 @@ class Stage:
         }
 
 
-def main() -> int:
-    """Measure, print, write the result; 1 where authorising, with nothing kept at hand, costs more than it may."""
+def run(options: Options) -> Result:
+    """Measure, on an index of its own."""
     chance = random.Random(SEED)
     with tempfile.TemporaryDirectory() as folder, server(Path(folder)) as (uri, token):
         stage = build(Path(folder), uri, token, chance)
         permitted = stage.authorize()
         if len(permitted.access.labels) != VISIBLE or permitted.unsure:
-            raise SystemExit(f"{len(permitted.access.labels)} labels are visible, and not {VISIBLE}")
-        taken = measure(stage, chance)
-    result = summary(taken)
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
-    for name, found in result["ms"].items():
-        sys.stdout.write(f"   {name:<22}{found['p50']:9.3f} ms   (p25 {found['p25']:.3f}, p75 {found['p75']:.3f})\n")
-    for name, ratio in result["ratios"].items():
-        sys.stdout.write(f"   {name:<30}{ratio:7.1%}\n")
-    return 0 if result["ratios"]["authorize, uncached / search"] <= MOST else 1
+            raise Misconfigured(f"{len(permitted.access.labels)} labels are visible, and not {VISIBLE}")
+        return summary(measure(stage, chance, options.size(ROUNDS, 30)))
 
 
-def measure(stage: Stage, chance: random.Random) -> dict[str, list[float]]:
+def measure(stage: Stage, chance: random.Random, rounds: int) -> dict[str, list[float]]:
     """Milliseconds of each step, round by round, each round in another order."""
     steps = stage.steps()
     taken: dict[str, list[float]] = {name: [] for name in steps}
-    for number in range(WARM_UP + ROUNDS):
+    for number in range(WARM_UP + rounds):
         for name in chance.sample(sorted(steps), len(steps)):
             if name.endswith("uncached"):
                 stage.change()
@@ -137,21 +130,32 @@ def measure(stage: Stage, chance: random.Random) -> dict[str, list[float]]:
     return taken
 
 
-def summary(taken: dict[str, list[float]]) -> dict[str, Any]:
+def summary(taken: dict[str, list[float]]) -> Result:
     ms = {}
     for name, values in taken.items():
         p25, p50, p75 = (round(value, 4) for value in quantiles(values, n=4))
         ms[name] = {"p50": p50, "p25": p25, "p75": p75}
     search = ms["search"]["p50"]
-    ratios = {f"{name} / search": round(found["p50"] / search, 4) for name, found in ms.items() if name != "search"}
-    return {
-        "what": "authorising a question, as a part of the p50 of a search with the same filter",
-        "input": {"seed": SEED, "labels": LABELS, "visible": VISIBLE, "rows": LABELS, "dimension": DIMENSION},
-        "machine": {"cpus": os.cpu_count(), "python": sys.version.split()[0]},
-        "rounds": ROUNDS,
-        "ms": ms,
-        "ratios": ratios,
-    }
+    return Result(
+        what="authorising a question, as a part of the p50 of a search with the same filter",
+        input={"seed": SEED, "labels": LABELS, "visible": VISIBLE, "rows": LABELS, "dimension": DIMENSION},
+        ratios={f"{name} / search": round(found["p50"] / search, 4) for name, found in ms.items() if name != "search"},
+        measured={"ms": ms, "rounds": len(taken["search"])},
+        bars={"authorize, uncached / search": Bar.at_most(MOST)},
+    )
+
+
+def section(result: Result) -> Section:
+    rows = [
+        [name, f"{found['p50']:.3f}", f"{found['p25']:.3f} – {found['p75']:.3f}", _share(result, name)]
+        for name, found in result.measured["ms"].items()
+    ]
+    told = f"{result.input['labels']:,} labels, {result.input['visible']:,} of them visible to the asker."
+    return Section(f"{told}\n\n{table(['step', 'p50 ms', 'p25 – p75', 'of a search'], rows)}")
+
+
+def _share(result: Result, name: str) -> str:
+    return f"{result.ratios[f'{name} / search']:.1%}" if name != "search" else ""
 
 
 def build(folder: Path, uri: str, token: str, chance: random.Random) -> Stage:
@@ -226,7 +230,3 @@ def contract() -> Contract:
     pages = {"key": ["id"], "text": "{body}", "permissions": {"tenant": "{tenant}", "readers": ["user:{owner}"]}}
     connector = {"plugin": "postgres", "config": "wiki.debezium.json"}
     return Contract.model_validate({"source": SOURCE, "connector": connector, "tables": {f"{SOURCE}.pages": pages}})
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -5,10 +5,10 @@ import pytest
 
 from bench.measures import overlap
 from bench.product import Asked
-from bench.ranking.__main__ import holds
 from bench.ranking.brute import Brute
 from bench.ranking.company import DIMENSION, LABELS, NOW_MS, TERMS, VISIBLE, decay, make_company, make_questions
 from bench.ranking.measure import NAMES, Taken, summary
+from bench.ranking.run import judged
 from index.memory import MemoryStore
 from index.store import Version
 from query.ranking.relevance import Retrieval
@@ -95,6 +95,10 @@ def test_brute_force_computes_the_stated_score(company):
 
 
 def test_an_overlap_or_an_ndcg_that_is_too_low_does_not_pass():
+    def holds(found):
+        ratios, bars = judged(found)
+        return all(bar.holds(ratios[name]) for name, bar in bars.items())
+
     good = results(overlap=1.0)
     assert holds(good)
     assert not holds(good | {"overlap_dense": 0.999})

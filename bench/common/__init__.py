@@ -1,0 +1,1 @@
+"""What every bench shares: rounds, results, the page, a stack of its own, rivals in environments of their own."""

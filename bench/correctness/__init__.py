@@ -1,0 +1,1 @@
+"""What each system's index shows after hard events: see `run`."""

@@ -1,0 +1,1 @@
+"""What an event costs as work and state grow; memory; workers and cores; restart."""
