@@ -14,7 +14,7 @@ def within_ceiling(
     """
     if not ceiling:
         return frozenset(reached)
-    below = [(label, definitions[label].attributes) for label in reached if label in definitions]
+    below = set(reached)
     for name, allowed in ceiling.items():
-        below = [(label, attributes) for label, attributes in below if attributes.get(name) in allowed]
-    return frozenset(label for label, _ in below)
+        below = {x for x in below if (label := definitions.get(x)) and label.attributes.get(name) in allowed}
+    return frozenset(below)
