@@ -100,6 +100,7 @@ def _draw(result: Result) -> Any:
             )
         axes.set_ylabel("milliseconds, p50")
         axes.tick_params(axis="x", rotation=60)
-        axes.legend(fontsize="small")
+        axes.margins(y=0.45)  # room above the bars
+        axes.legend(fontsize="small", ncols=3, loc="upper left")
 
     return draw
