@@ -1,6 +1,5 @@
 """Runs the API: real parts from the settings, until SIGTERM or SIGINT."""
 
-import gc
 import logging
 import os
 import signal
@@ -39,13 +38,11 @@ from query.tokens import load_public_keys
 from query.updates.service import Updates
 from query.webhooks.service import Webhooks
 from schemas.errors import IndexUnavailable
+from schemas.garbage import spare_garbage
 from schemas.settings import Settings
 
 log = logging.getLogger("freshline.query")
 GRACE_S = 5
-GARBAGE_EVERY = 50_000
-"""Objects made since garbage was last looked for. Python's own 700 costs a tenth of an answer, and nearly all of what
-an answer makes goes by itself."""
 
 
 def serve(settings: Settings) -> None:
@@ -83,13 +80,6 @@ def serve(settings: Settings) -> None:
         follower.stop()
         decisions.stop()
         deps.parts.guards.sources.close()
-
-
-def spare_garbage() -> None:
-    """Look for garbage less often, and not among what there is now: models, contracts, code. For a whole process."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GARBAGE_EVERY)
 
 
 def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:

@@ -1,6 +1,5 @@
 """Starting the stream job: a worker alone, or under a supervisor that keeps it at work; and a rebuild beside it."""
 
-import gc
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from connectors.kafka_offsets import KafkaOffsets
 from connectors.kafka_writer import KafkaWriter
 from schemas.contract import Contract
 from schemas.errors import Unavailable
+from schemas.garbage import spare_garbage
 from schemas.settings import Settings
 from schemas.topics import CHANGES
 from streams.change_log import ChangeLog
@@ -23,9 +23,6 @@ from streams.worker import build
 
 STALL_S = 180.0
 """A backlog without a commit for so long is a standstill: longer than any batch takes, or Kafka's session."""
-GARBAGE_EVERY = 50_000
-"""Objects made since garbage was last looked for. Python's own 700 costs a tenth of what a change takes, and nearly all
-of ours go by themselves."""
 
 
 def run_alone(settings: Settings, contracts: Sequence[Contract], supervisor: int) -> None:
@@ -37,9 +34,7 @@ def run_alone(settings: Settings, contracts: Sequence[Contract], supervisor: int
     if supervisor:
         end_with(supervisor)
     app = build(settings, contracts)
-    gc.collect()
-    gc.freeze()  # what there is now stays: models, contracts, code
-    gc.set_threshold(GARBAGE_EVERY)
+    spare_garbage()
     faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True).execute_from_commandline()
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from schemas.settings import Settings
 
 SEED = 6
+CORES = 2
+"""That every system may use, so that all are compared on the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,13 @@ import time
 from collections.abc import Sequence
 from random import Random
 
-from bench.common.options import Options
+from bench.common.options import CORES, Options
 from bench.events.texts import Texts
 from index.embedder import Embedder
 from index.models.catalogue import AUTO
 from index.models.load import load_embedder
 
 TEXTS, TOGETHER = 300, 20
-CORES = 2
 ONE, SOME = "one at a time", f"{TOGETHER} at a time, on both cores"
 
 

@@ -17,7 +17,7 @@ from typing import cast
 import orjson
 from fastembed import TextEmbedding
 
-from bench.common.options import Options
+from bench.common.options import CORES, Options
 from bench.events import new_texts
 from index.chunk import chunk
 from index.embedder import Embedder, Vectors
@@ -27,7 +27,6 @@ from index.models.load import load_embedder
 from schemas.errors import Unavailable
 
 WARM_UP = 50
-CORES = 2
 BEST, DEFAULTS = "best", "defaults"
 
 

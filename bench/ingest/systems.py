@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pymilvus import MilvusClient
 
-from bench.common.options import Options
+from bench.common.options import CORES, Options
 from bench.common.rivals import RIVALS, Place, rival
 from bench.common.stack import workers
 from bench.events import TOPIC, make_topic
@@ -26,7 +26,6 @@ KEY_FIELDS = ("record_id", "record", "doc_id", "pk")
 """How systems call the field that names a row of the source: the first of these that a collection has."""
 MOST_ROWS = 16_000
 PARTITIONS = 4
-CORES = 2
 INDEXED = re.compile(r"indexed (\d+) \(embedded (\d+),")
 
 

@@ -8,7 +8,6 @@ For each line on stdin, a number of events, it takes up so many; it prints how m
 """
 
 import asyncio
-import gc
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -23,6 +22,7 @@ from connectors.load import load
 from index.milvus import MilvusStore
 from index.milvus_generations import MilvusGenerations
 from schemas.change import Origin
+from schemas.garbage import spare_garbage
 from schemas.settings import Settings, read_secret
 from schemas.topics import CHANGES
 from streams.decode import RawEvent
@@ -31,7 +31,6 @@ from streams.intake import tables_by_topic
 from streams.job import Job
 from streams.progress import Tracker
 from streams.raw_topic import RawTopics
-from streams.run import GARBAGE_EVERY
 from streams.send import Message, Send
 from streams.taking import Taking
 
@@ -41,8 +40,7 @@ Work = Callable[[Sequence[RawEvent]], Awaitable[None]]
 
 def main(settings: Settings, role: str, batch: int) -> None:
     topic, work = (TOPIC, _intake(settings)) if role == "intake" else (CHANGES, _indexing(settings))
-    gc.freeze()  # as a worker does
-    gc.set_threshold(GARBAGE_EVERY)
+    spare_garbage()  # as a worker does
     asyncio.run(_serve(Reader(settings, topic), work, batch))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import psutil
 
+from bench.common.options import CORES
 from bench.events import Event
 from bench.scale.product import api_ready_s, at_work, through
 from bench.scale.spent import SERVERS, WORKERS, Spent, megabytes, server
@@ -18,7 +19,7 @@ FIRST, MEASURED, AFTER = 500, 5_500, 200
 """Events with which workers begin; whose cost is measured; which are written when a worker is lost."""
 VISIT = FIRST + MEASURED
 """Events up to the size that is visited."""
-PAIR, CORES = 2, 2
+PAIR = 2
 
 
 def visit(settings: Settings, events: Iterator[Event]) -> dict[str, Any]:

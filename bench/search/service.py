@@ -19,7 +19,8 @@ from query.decisions.recorder import Recorder
 from query.decisions.service import open_store
 from query.grounds import grounds_of
 from query.live_index import LiveIndex, index_of
-from query.serve import compose, server_config, spare_garbage
+from query.serve import compose, server_config
+from schemas.garbage import spare_garbage
 from schemas.settings import Settings
 
 

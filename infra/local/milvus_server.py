@@ -8,7 +8,6 @@ Exit codes: 1 cannot start (the reason is on stderr), 70 stopped because the dis
 """
 
 import argparse
-import gc
 import ipaddress
 import logging
 import os
@@ -23,12 +22,11 @@ import grpc
 
 from infra.local.milvus_guard import LockGate, TokenGate
 from infra.local.milvus_lock import PhaseFairLock
+from schemas.garbage import spare_garbage
 
 MEGABYTE = 1024 * 1024
 CALLS_AT_ONCE = 32
 STOP_GRACE_S = 5.0
-GARBAGE_EVERY = 50_000
-"""Objects made since garbage was last looked for: a row of a call is some dozens, and they go by themselves."""
 MEMTABLE_HELP = "megabytes kept unindexed in memory before they are flushed; more makes searches slow"
 GRPC_OPTIONS = [
     ("grpc.so_reuseport", 0),  # else a second server could share the port unnoticed
@@ -77,8 +75,7 @@ def serve(options: argparse.Namespace, stop: threading.Event) -> None:
     lock = PhaseFairLock()
     try:
         server = _start(engine, lock, token, address)
-        gc.freeze()  # what is loaded stays: it need not be looked through for garbage
-        gc.set_threshold(GARBAGE_EVERY)
+        spare_garbage()
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         log.info("serving %s on %s", options.data, address)

@@ -80,14 +80,7 @@ def app(place: Place, embedder: Embedder) -> coco.App[Any, None]:
 
     @coco.fn
     async def articles() -> None:
-        consumer = AIOConsumer(
-            {
-                "bootstrap.servers": place.kafka,
-                "group.id": place.group,
-                "auto.offset.reset": "earliest",
-                "enable.auto.commit": False,
-            }
-        )
+        consumer = AIOConsumer(place.consumer())
         await coco.mount_each(article, kafka.topic_as_map(consumer, [place.topic], is_deletion=is_deletion))
 
     return coco.App("bench", articles)

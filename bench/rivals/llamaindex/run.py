@@ -68,14 +68,7 @@ def main() -> None:
             docstore_strategy=DocstoreStrategy.UPSERTS,
             vector_store=store,
         )
-        consumer = Consumer(
-            {
-                "bootstrap.servers": place.kafka,
-                "group.id": place.group,
-                "auto.offset.reset": "earliest",
-                "enable.auto.commit": False,
-            }
-        )
+        consumer = Consumer(place.consumer())
         consumer.subscribe([place.topic])
         while True:
             messages = [message for message in consumer.consume(BATCH, WAIT_S) if message.error() is None]

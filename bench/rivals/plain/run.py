@@ -26,14 +26,7 @@ def apply(changes: dict[str, Row | None], stale: list[str], collection: Collecti
 def main() -> None:
     with contest() as (place, embedder):
         collection = Collection(place)
-        consumer = Consumer(
-            {
-                "bootstrap.servers": place.kafka,
-                "group.id": place.group,
-                "auto.offset.reset": "earliest",
-                "enable.auto.commit": False,
-            }
-        )
+        consumer = Consumer(place.consumer())
         consumer.subscribe([place.topic])
         while True:
             changes: dict[str, Row | None] = {}

@@ -68,14 +68,7 @@ def main() -> None:
         policy = TableProjectionPolicy(content_template="${body}", metadata_fields=["id", *METADATA])
         builder = DocumentBuilder(TablePkIdStrategy(), ProjectionPolicy(default=policy))
         manager = SyncManager(builder, adapter)
-        consumer = Consumer(
-            {
-                "bootstrap.servers": place.kafka,
-                "group.id": place.group,
-                "auto.offset.reset": "earliest",
-                "enable.auto.commit": False,
-            }
-        )
+        consumer = Consumer(place.consumer())
         consumer.subscribe([place.topic])
         while True:
             messages = [message for message in consumer.consume(BATCH, WAIT_S) if message.error() is None]

@@ -38,6 +38,15 @@ class Place:
     collection: str
     model_dir: str
 
+    def consumer(self) -> dict[str, Any]:
+        """Settings of a consumer that commits for itself what it has written."""
+        return {
+            "bootstrap.servers": self.kafka,
+            "group.id": self.group,
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+        }
+
 
 @dataclass
 class Embedder:
